@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace basalt::storage {
+
+// Lets one caller be the only writer (FLUSHDB, SWAPDB, scripts on undeclared keys, CLIENT PAUSE). Every commit group
+// holds it shared from its first lock to its commit: a flag on a cache line of its own, set, then `closed` is loaded; if
+// closed, the flag is unset and the group parks. Any thread.
+class ExclusiveGate {
+ public:
+  ExclusiveGate();
+  ~ExclusiveGate();
+
+  // Shared. False when closed. `slot`: of the commit group, from AcquireSlot.
+  int AcquireSlot();
+  void ReleaseSlot(int slot);
+  bool TryEnter(int slot);
+  void Leave(int slot);
+  // Calls `opened` once the gate is open (at once when it is).
+  void WhenOpen(std::function<void()> opened);
+
+  // Closes the gate, waits until all groups inside have left (they never wait for anything but the disk), reopens it
+  // when destroyed and tells those who wait. One at a time; a second closer queues. REQUIRES: slow lane or own thread;
+  // the calling thread is not inside.
+  class Closed {
+   public:
+    explicit Closed(ExclusiveGate& gate);
+    ~Closed();
+    Closed(const Closed&) = delete;
+
+   private:
+    ExclusiveGate& gate_;
+  };
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace basalt::storage

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "storage/key.h"
+#include "storage/metadata.h"
+#include "storage/status.h"
+
+namespace rocksdb {
+class Iterator;
+class PinnableSlice;
+}
+
+namespace basalt::storage {
+
+class Storage;
+
+// Column families that hold rows of objects. (`meta`, `ttl` and `sys` are the storage's own.)
+enum class RowFamily : uint8_t { kBig, kData, kScore };
+
+enum class ReadTier : uint8_t {
+  kMemory,  // fast lane: what is neither in memory nor in the block cache is kIncomplete
+  kDisk,
+};
+
+// What one command (or EXEC, or script) reads through. Takes no locks. The clock is frozen for its lifetime.
+//
+// A read of one record uses the record cache or one Get. Before the first row or the second key it must be told so with
+// RequireSnapshot(): from then on everything is read as of one moment; a cached record counts only when it was committed
+// before that moment.
+//
+// Pool thread that created it only; short-lived (it may hold back reclaim).
+class ReadView {
+ public:
+  ReadView(Storage& storage, int64_t now_ms, ReadTier tier);
+  virtual ~ReadView();
+  ReadView(const ReadView&) = delete;
+  ReadView& operator=(const ReadView&) = delete;
+
+  int64_t now_ms() const { return now_ms_; }
+  ReadTier tier() const { return tier_; }
+  Storage& storage() const { return storage_; }
+
+  // Idempotent. In a WriteTxn it does nothing: its keys are locked.
+  virtual void RequireSnapshot();
+
+  // The live record of a key, whatever its type. kNotFound when absent or expired at now_ms().
+  virtual Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record);
+  // As above, and kWrongType unless it holds `type`.
+  Status GetRecord(DbIndex db, const HashedKey& key, ValueType type, RecordPtr* record);
+
+  // One row of an object. REQUIRES: RequireSnapshot() before the record with its object id was read (or a WriteTxn).
+  virtual Status GetRow(RowFamily family, std::string_view row_key, std::string* value);
+
+  // Rows of [lower, upper) in order, `visit` returns false to stop.
+  using RowVisitor = bool (*)(void* context, std::string_view row_key, std::string_view value);
+  virtual Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit, void* context);
+
+ protected:
+  Storage& storage_;
+  int64_t now_ms_;
+  ReadTier tier_;
+
+ private:
+  struct SnapshotHolder;
+  std::unique_ptr<SnapshotHolder> snapshot_;
+};
+
+}  // namespace basalt::storage

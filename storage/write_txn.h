@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "storage/key_locks.h"
+#include "storage/read_view.h"
+
+namespace basalt::storage {
+
+enum class ChangeKind : uint8_t {
+  kModified,  // the key exists afterwards
+  kDeleted,   // … does not
+  kExpired,   // deleted because its time had come
+};
+
+// One key that a commit changed, as told to the CommitObserver.
+struct Change {
+  DbIndex db;
+  ChangeKind kind;
+  bool created;  // kModified, and the key did not exist before
+  HashedKey key; // bytes valid during the call
+};
+
+// Called by Commit after the write is in the WAL and visible, with the locks of all changed keys still held. Short work only: it
+// is where WATCH, tracking, keyspace events and blocked clients hook in.
+class CommitObserver {
+ public:
+  virtual ~CommitObserver() = default;
+  virtual void OnCommitted(std::span<const Change> changes) = 0;
+};
+
+// A commit group: the writes of one or several commands, of one or several clients, that reach RocksDB as one WriteBatch,
+// and the locks they need until then. All or nothing: for readers, after a crash, and on failure.
+//
+//   txn.LockKeys(…) -> kLocked?  commit what there is, then park the batch with KeyLocks::Wait
+//   txn.BeginCommand(now); … GetRecord / Put / Erase / PutRow …; txn.EndCommand() or txn.RollbackCommand()
+//   … more commands …
+//   status = txn.Commit(observer)   // writes, updates cache and counters, tells the observer, unlocks
+//
+// Reads inside see the group's own pending writes. An overlay holds the last record of each touched key, so repeated
+// writes of one key cost one row in the WriteBatch; index entries (TTL), counters and garbage records are derived at
+// commit from the first and the last record. `original` records that have expired are removed, and reported as kExpired,
+// when they are met.
+//
+// One holder at a time: a pool thread, or the queue of stalled commits. Reused after Commit.
+class WriteTxn : public ReadView {
+ public:
+  explicit WriteTxn(Storage& storage);
+  ~WriteTxn() override;  // pending writes are dropped, locks released
+
+  // ---- locks ----
+  // Takes the stripes of all keys, all or none, and shares the exclusive gate; keys this group holds already count as free.
+  // kLocked: someone else holds or waits; nothing was taken by this call.
+  Status LockKeys(std::span<const HashedKey> keys);
+  // Takes over locks that a parked batch was handed (KeyLocks::Wait).
+  void AdoptLocks(KeyLocks::Grant grant);
+  // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then does nothing.
+  void RunExclusive();
+
+  // ---- one command ----
+  void BeginCommand(int64_t now_ms, ReadTier tier);
+  void EndCommand();
+  void RollbackCommand();  // as if the command had not run; its new locks stay until the commit
+  // Whether any command since the last commit has changed something.
+  bool HasPendingWrites() const;
+  // Approximate bytes that Commit would write.
+  size_t PendingBytes() const;
+
+  // ---- reads: of the overlay first ----
+  void RequireSnapshot() override {}
+  Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) override;
+  using ReadView::GetRecord;
+  Status GetRow(RowFamily family, std::string_view row_key, std::string* value) override;
+  Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit, void* context) override;
+
+  // ---- writes. REQUIRES: the key is locked by this group, and was read by GetRecord in this group ----
+  // Sets the record. The rows of a replaced object (another object id) become garbage.
+  void Put(DbIndex db, const HashedKey& key, RecordPtr record);
+  // Removes the key; the rows of its object become garbage.
+  void Erase(DbIndex db, const HashedKey& key);
+  // Removes the key but not its rows: RENAME and MOVE put the same object id elsewhere.
+  void Detach(DbIndex db, const HashedKey& key);
+  // Marks a key as changed for observers although its record stays the same.
+  void Touch(DbIndex db, const HashedKey& key);
+  void PutRow(RowFamily family, std::string_view row_key, std::string_view value);
+  void DeleteRow(RowFamily family, std::string_view row_key);
+  void DeleteRows(RowFamily family, std::string_view lower, std::string_view upper);
+  // Replaces the whole contents of a database (FLUSHDB), exchanges two (SWAPDB). REQUIRES: RunExclusive().
+  void ReplaceNamespace(DbIndex db);
+  void SwapNamespaces(DbIndex a, DbIndex b);
+
+  // A fresh object id, never handed out before, also not before a crash.
+  uint64_t NewObjectId();
+
+  // Writes everything as one WriteBatch. kOk: visible and in the kernel. kIncomplete: `no_slowdown` and RocksDB would
+  // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written,
+  // cache and counters are as before. Always releases the locks but for kIncomplete.
+  // *sequence: what SyncThread must cover before an `appendfsync always` reply may leave.
+  Status Commit(CommitObserver* observer, bool no_slowdown, uint64_t* sequence);
+  // Drops everything pending and unlocks.
+  void Abort();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace basalt::storage
