@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "net/reply_builder.h"
+#include "net/request_handler.h"
+#include "server/command_spec.h"
+#include "server/services.h"
+#include "server/status.h"
+#include "storage/key.h"
+#include "storage/read_view.h"
+#include "storage/storage.h"
+#include "storage/write_txn.h"
+
+namespace basalt {
+
+class Session;
+
+// Why a command that parked itself runs again.
+enum class Wake : uint8_t { kFirstRun, kReady, kTimeout };
+
+// Names one parking of one batch; what is passed to ParkedRegistry::Wake. A stale one is harmless.
+using ParkTicket = uint64_t;
+
+struct ParkRequest {
+  int64_t deadline_ms = 0;  // Unix milliseconds, 0: none
+  // Called once the batch is parked, with what wakes it; may wake at once. Null: only the deadline, CLIENT UNBLOCK or
+  // the client's end.
+  std::function<void(ParkTicket)> on_parked;
+};
+
+// What one handler sees of the one command it runs. A handler reads arguments, calls a verb of a store, writes one reply; returning an
+// error is the error reply (what it had written is taken back, what it had changed is rolled back). Pool thread; on the executor's stack.
+class CommandContext {
+ public:
+  CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply, Session& session,
+                 Services& services, storage::ReadView& view, storage::WriteTxn* txn, net::Lane lane);
+
+  const CommandSpec& spec;
+  const std::span<const std::string_view> argv;  // argv[0] is the command's name as sent
+  net::ReplyBuilder& reply;
+  Session& session;
+  Services& services;
+  const net::Lane lane;
+
+  size_t argc() const { return argv.size(); }
+  std::string_view arg(size_t i) const { return argv[i]; }
+  storage::DbIndex db() const;
+  int64_t now_ms() const { return view_.now_ms(); }
+
+  // The i-th argument as a key, hashed. Command table, locks and handlers all use this.
+  storage::HashedKey key(size_t i) const { return services.storage.Hash(argv[i]); }
+
+  // Reads: of the snapshot, or of the pending writes of this client's group.
+  storage::ReadView& view() { return view_; }
+  // REQUIRES: the row has kCmdWrite; the keys of the row's key specs are locked.
+  storage::WriteTxn& txn() { return *txn_; }
+  bool in_slow_lane() const { return lane == net::Lane::kSlow; }
+  // True while EXEC or a script runs the command: blocking commands then do not block.
+  bool deny_blocking = false;
+
+  // Ends this run of the command without a reply; it runs again, with wake() saying why, when the request is met. No thread waits.
+  // Usage: if (ctx.wake() == Wake::kFirstRun && !done) return ctx.Park({...});
+  // REQUIRES: nothing written, !deny_blocking.
+  Status Park(ParkRequest request);
+  Wake wake() const { return wake_; }
+
+ private:
+  storage::ReadView& view_;
+  storage::WriteTxn* txn_;
+  friend class CommandExecutor;
+  Wake wake_ = Wake::kFirstRun;
+  ParkRequest park_;
+};
+
+// ---- argument parsing, Redis' rules exactly (string2ll: no spaces, no '+', no leading zeros) ----
+bool ParseInteger(std::string_view text, int64_t* value);
+bool ParseUnsigned(std::string_view text, uint64_t* value);
+// string2d / string2ld: no spaces, whole text; inf allowed, nan refused.
+bool ParseDouble(std::string_view text, double* value);
+bool ParseLongDouble(std::string_view text, long double* value);
+// Case-insensitive equality with an ASCII literal.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+std::string ToLower(std::string_view text);
+// Redis' glob (stringmatchlen), backslashes and classes included. Bounded work on hostile patterns.
+bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case = false);
+
+}  // namespace basalt

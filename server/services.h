@@ -1,0 +1,36 @@
+#pragma once
+
+namespace basalt {
+
+namespace net { class Transport; }
+namespace storage { class Storage; }
+
+class ClientRegistry;
+class CommandTable;
+class CommandExecutor;
+class ConfigTable;
+class LatencyMonitor;
+class MonitorHub;
+class ParkedRegistry;
+class Server;
+class SlowLog;
+class Stats;
+class WatchTable;
+
+// The parts that command handlers may ask for. Built by Server, outlives every command. Not a place for state.
+struct Services {
+  storage::Storage& storage;
+  ConfigTable& config;
+  const CommandTable& commands;
+  ClientRegistry& clients;
+  Stats& stats;
+  SlowLog& slowlog;
+  LatencyMonitor& latency;
+  WatchTable& watches;
+  ParkedRegistry& parked;
+  MonitorHub& monitors;
+  Server& server;              // only for what concerns the process: shutdown, start time, run id
+  net::Transport* transport = nullptr;  // null in tests without sockets
+};
+
+}  // namespace basalt

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/command_batch.h"
+#include "net/reply_builder.h"
+#include "net/request_handler.h"
+#include "storage/key.h"
+
+namespace basalt {
+
+struct CommandSpec;
+class WatchToken;
+
+enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping /* this command's reply */ };
+
+// What other threads may see of a client (CLIENT LIST, CLIENT KILL filters). Strings change rarely and are guarded; numbers are relaxed atomics
+// written by the holder of the Session. Shared by Session and ClientRegistry.
+class ClientInfo;
+
+// A command that MULTI queued: its row and a copy of its arguments.
+struct QueuedCommand {
+  const CommandSpec* spec;
+  std::vector<std::string> args;
+};
+
+// One client's state. Travels with its batch, so its holder needs no lock.
+class Session final : public net::ClientState {
+ public:
+  Session(net::ConnInfo conn, uint64_t id);
+  ~Session() override;
+
+  const net::ConnInfo conn;
+  const uint64_t id;  // CLIENT ID: ascending from 1, never reused
+  const std::shared_ptr<ClientInfo> info;
+
+  storage::DbIndex db = 0;
+  net::RespVersion resp = net::RespVersion::kResp2;
+  bool authenticated = false;
+  std::string user = "default";
+  ReplyMode reply_mode = ReplyMode::kOn;
+  bool no_evict = false;
+  bool no_touch = false;
+  bool monitor = false;
+  bool close_after_reply = false;
+
+  // ---- MULTI ----
+  bool in_multi = false;
+  bool dirty_exec = false;  // a command was refused while queueing: EXEC answers EXECABORT
+  std::vector<QueuedCommand> queued;
+  size_t queued_bytes = 0;
+
+  // ---- WATCH ----
+  std::shared_ptr<WatchToken> watch;  // null: nothing watched
+
+  // As a fresh connection, but for id, address and statistics (RESET, and DISCARD's part of it).
+  void DiscardTransaction();
+};
+
+}  // namespace basalt
