@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,12 +21,8 @@ class Server {
   int Run();
 
   // ---- any thread, for command handlers ----
-  struct ShutdownOptions {
-    bool save = false;   // SHUTDOWN SAVE: a backup first
-    bool force = false;  // go on although it fails
-  };
-  // Returns at once; clients are closed without a reply.
-  void RequestShutdown(const ShutdownOptions& options);
+  // Returns at once; clients are closed without a reply. What SHUTDOWN's options ask for beyond that (a backup first) its handler has done.
+  void RequestShutdown();
   // CLIENT PAUSE / UNPAUSE. Pause returns when running writes are done. REQUIRES: slow lane.
   void Pause(int64_t until_ms, bool all);
   void Unpause();
@@ -38,7 +33,7 @@ class Server {
 
  private:
   class Impl;
-  explicit Server(std::unique_ptr<Impl> impl);
+  Server();
   std::unique_ptr<Impl> impl_;
 };
 
