@@ -35,17 +35,16 @@ net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& sessio
 net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& info) {
   const ConfigSnapshot& config = services_.config.current();
   if (services_.clients.size() >= static_cast<size_t>(config.maxclients)) {
-    services_.stats.RecordRejectedConnection();
+    services_.stats.RejectedConnection();
     return {.client = nullptr, .refusal = "-ERR max number of clients reached\r\n", .settings = {}};
   }
   if (config.protected_mode && config.requirepass.empty() && !info.loopback) {
-    services_.stats.RecordRejectedConnection();
+    services_.stats.RejectedConnection();
     return {.client = nullptr, .refusal = kProtectedModeRefusal, .settings = {}};
   }
   auto session = std::make_unique<Session>(info, services_.clients.NextId());
   session->authenticated = config.requirepass.empty();
   services_.clients.Add(session->info);
-  services_.stats.RecordConnection();
   net::ConnSettings settings = SettingsOf(config, *session);
   return {.client = std::move(session), .refusal = {}, .settings = settings};
 }

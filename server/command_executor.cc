@@ -106,16 +106,18 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
 CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& session,
                                                   std::span<const std::string_view> argv) {
   net::CommandBatch& batch = thread.group->current();
-  const CommandSpec* spec = nullptr;
-  Status error = services_.commands.Resolve(argv, &spec);
+  Status error;
+  const Command* command = services_.commands.Resolve(argv, &error);
+  if (command != nullptr) error = CommandTable::CheckArity(*command->spec, argv.size());
   if (!error.ok()) {
-    Refuse(batch, session, spec, error);
+    Refuse(batch, session, command, error);
     return Next::kAdvance;
   }
+  const CommandSpec* spec = command->spec;
   const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
   error = CheckGates(session, *spec, flags);
   if (!error.ok()) {
-    Refuse(batch, session, spec, error);
+    Refuse(batch, session, command, error);
     return Next::kAdvance;
   }
   const ClientPause::Scope paused = pause_.scope(services_.storage.NowMs());
@@ -125,10 +127,10 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = pause_.until_ms()});
   }
   if (session.in_multi && !spec->Has(kCmdImmediate)) {
-    Queue(batch, session, *spec, argv);
+    Queue(batch, session, *command, argv);
     return Next::kAdvance;
   }
-  return RunPrepared(thread, session, *spec, argv);
+  return RunPrepared(thread, session, *command, argv);
 }
 
 Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
@@ -141,7 +143,8 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
-void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const CommandSpec* spec, const Status& error) const {
+void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
+  const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
   if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
     services_.watches.Forget(session.watch);
@@ -150,21 +153,21 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
   } else if (session.in_multi) {
     session.dirty_exec = true;
   }
-  if (spec != nullptr) services_.stats.RecordRejected(*spec);
+  if (command != nullptr) services_.stats.RecordCall(command->index, 0, CallOutcome::kRejected, false);
   services_.stats.RecordError(line);
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Error(line);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
 }
 
-void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const CommandSpec& spec,
+void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Command& command,
                             std::span<const std::string_view> argv) const {
-  QueuedCommand queued{.spec = &spec, .args = {}};
+  QueuedCommand queued{.command = &command, .args = {}};
   queued.args.reserve(argv.size());
   for (std::string_view arg : argv) {
     queued.args.emplace_back(arg);
     session.queued_bytes += arg.size() + sizeof(std::string);
   }
-  session.queued_flags |= spec.flags;
+  session.queued_flags |= command.spec->flags;
   session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
@@ -176,13 +179,17 @@ void PrepareFromRow(const PrepareInput& input, Preparation* preparation) {
   if (spec.Has(kCmdSlowLane)) preparation->slow = true;
   if (spec.Has(kCmdExclusive)) preparation->exclusive = preparation->slow = true;
   if (spec.Has(kCmdWrite) || spec.Has(kCmdLockKeys)) preparation->uses_txn = true;
-  input.services.commands.ForEachKey(spec, input.argv, [&](int position) {
-    preparation->keys.push_back(input.services.storage.Hash(input.argv[position]));
-  });
+  if (!CommandTable::HasKeys(spec)) return;
+  KeyPositions positions;
+  CommandTable::Keys(spec, input.argv, &positions);  // where they cannot be found, the handler will find the arguments wrong
+  for (const KeyPosition& position : positions) {
+    preparation->keys.push_back(input.services.storage.Hash(input.argv[position.index]));
+  }
 }
 
-CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session& session, const CommandSpec& spec,
+CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session& session, const Command& command,
                                                    std::span<const std::string_view> argv) {
+  const CommandSpec& spec = *command.spec;
   Preparation& preparation = thread.preparation;
   preparation.Clear();
   const PrepareInput input{spec, argv, session, services_};
@@ -190,7 +197,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
 
   if (preparation.slow && thread.lane == net::Lane::kFast) return MoveToSlowLane(thread);
-  if (preparation.exclusive) return RunExclusive(thread, session, spec, argv);
+  if (preparation.exclusive) return RunExclusive(thread, session, command, argv);
   if (thread.group->CurrentDepends() && !preparation.uses_txn) {
     // A read behind a pending write of its own connection: of certain keys, under their locks; of anything else, after the
     // commit. (What concerns the connection alone does not look.)
@@ -209,13 +216,13 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   const auto from = batch.replies.End();
   ParkRequest park;
   storage::WriteTxn* txn = preparation.uses_txn ? &thread.group->txn() : nullptr;
-  const Status status = Invoke(thread, session, spec, argv, txn, &park);
+  const Status status = Invoke(thread, session, command, argv, txn, &park);
   switch (status.code()) {
     case ErrorCode::kNeedSlowLane:
       return MoveToSlowLane(thread);
     case ErrorCode::kNeedGate:
       session.needs_gate = true;
-      return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, spec, argv);
+      return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, command, argv);
     case ErrorCode::kParked:
       if (!CommitNow(thread)) return Next::kTakenOff;
       return ParkCurrent(thread, ParkKind::kBlocked, std::move(park));
@@ -227,7 +234,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
 }
 
 // With the gate closed: everybody else's writes are done, and wait.
-CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session& session, const CommandSpec& spec,
+CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session& session, const Command& command,
                                                     std::span<const std::string_view> argv) {
   session.grant.Release();
   CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
@@ -237,8 +244,8 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   storage::WriteTxn& txn = thread.group->txn();
   txn.RunExclusive();
   ParkRequest park;
-  const Status status = Invoke(thread, session, spec, argv, &txn, &park);
-  CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << spec.name << " under the gate must finish";
+  const Status status = Invoke(thread, session, command, argv, &txn, &park);
+  CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
   session.needs_gate = false;
   if (thread.group->HasPending()) thread.group->AddDependent(from);
   CHECK(CommitNow(thread));
@@ -247,8 +254,9 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
 
 // Runs the handler. Afterwards either its reply, or its error's, is in the batch, or nothing has happened and the status says what
 // shall happen next.
-Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const CommandSpec& spec,
+Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Command& command,
                                std::span<const std::string_view> argv, storage::WriteTxn* txn, ParkRequest* park) {
+  const CommandSpec& spec = *command.spec;
   net::CommandBatch& batch = thread.group->current();
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
@@ -285,7 +293,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(session, spec, argv, db, thread.now_ns - started_ns, status);
+  Account(session, command, argv, db, thread.now_ns - started_ns, status);
   if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
@@ -293,7 +301,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   return Ok();
 }
 
-Status CommandExecutor::RunNested(CommandContext& outer, const CommandSpec& spec, std::span<const std::string_view> argv) const {
+Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
+  const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
   const storage::DbIndex db = outer.session.db;
   const auto from = outer.reply.Mark();
@@ -312,12 +321,12 @@ Status CommandExecutor::RunNested(CommandContext& outer, const CommandSpec& spec
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(outer.session, spec, argv, db, MonotonicNs() - started_ns, status);
+  Account(outer.session, command, argv, db, MonotonicNs() - started_ns, status);
   return Ok();
 }
 
 // What a finished command leaves behind besides its reply.
-void CommandExecutor::Account(const Session& session, const CommandSpec& spec, std::span<const std::string_view> argv,
+void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
                               storage::DbIndex db, uint64_t duration_ns, const Status& status) const {
   services_.stats.RecordCall(spec, duration_ns, status.ok() ? CallOutcome::kOk : CallOutcome::kFailed);
   services_.latency.AddCommand(spec, duration_ns);

@@ -15,6 +15,7 @@
 namespace basalt {
 
 class ClientPause;
+struct Command;
 class Session;
 
 // Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
@@ -29,7 +30,7 @@ class CommandExecutor {
 
   // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
   // when the outer command must run again elsewhere.
-  Status RunNested(CommandContext& outer, const CommandSpec& spec, std::span<const std::string_view> argv) const;
+  Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const;
 
  private:
   struct ThreadState;
@@ -40,16 +41,16 @@ class CommandExecutor {
 
   void RunBatch(ThreadState& thread, net::BatchPtr batch);
   Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
-  Next RunPrepared(ThreadState& thread, Session& session, const CommandSpec& spec, std::span<const std::string_view> argv);
-  Next RunExclusive(ThreadState& thread, Session& session, const CommandSpec& spec, std::span<const std::string_view> argv);
-  Status Invoke(ThreadState& thread, Session& session, const CommandSpec& spec, std::span<const std::string_view> argv,
+  Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
 
   // The reason to refuse a command before it runs; ok: none.
   Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
-  void Refuse(net::CommandBatch& batch, Session& session, const CommandSpec* spec, const Status& error) const;
-  void Queue(net::CommandBatch& batch, Session& session, const CommandSpec& spec, std::span<const std::string_view> argv) const;
-  void Account(const Session& session, const CommandSpec& spec, std::span<const std::string_view> argv, storage::DbIndex db,
+  void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
+  void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
+  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv, storage::DbIndex db,
                uint64_t duration_ns, const Status& status) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);

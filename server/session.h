@@ -16,7 +16,7 @@
 
 namespace basalt {
 
-struct CommandSpec;
+struct Command;
 class CommitGroup;
 class WatchToken;
 
@@ -28,7 +28,7 @@ class ClientInfo;
 
 // A command that MULTI queued: its row and a copy of its arguments.
 struct QueuedCommand {
-  const CommandSpec* spec;
+  const Command* command;
   std::vector<std::string> args;
 };
 

@@ -3,6 +3,7 @@
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_executor.h"
+#include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/session.h"
 #include "server/watch_table.h"
@@ -68,10 +69,11 @@ void PrepareExec(const PrepareInput& input, Preparation* preparation) {
   std::vector<std::string_view> argv;
   for (const QueuedCommand& queued : session.queued) {
     argv.assign(queued.args.begin(), queued.args.end());
-    PrepareFromRow({*queued.spec, argv, session, input.services}, preparation);
+    const CommandSpec& spec = *queued.command->spec;
+    PrepareFromRow({spec, argv, session, input.services}, preparation);
     // A rerun in the slow lane must not repeat what the transaction does not take back.
-    const bool only_data = queued.spec->Has(kCmdWrite) || queued.spec->Has(kCmdReadonly);
-    if (!only_data && queued.spec->group != CommandGroup::kConnection) preparation->slow = true;
+    const bool only_data = spec.Has(kCmdWrite) || spec.Has(kCmdReadonly);
+    if (!only_data && spec.group != CommandGroup::kConnection) preparation->slow = true;
   }
   if (session.watch != nullptr) {
     for (const WatchToken::Key& watched : session.watch->keys()) {
@@ -119,7 +121,7 @@ Status Exec(CommandContext& ctx) {
   std::vector<std::string_view> argv;
   for (const QueuedCommand& queued : session.queued) {
     argv.assign(queued.args.begin(), queued.args.end());
-    const Status status = ctx.services.executor.RunNested(ctx, *queued.spec, argv);
+    const Status status = ctx.services.executor.RunNested(ctx, *queued.command, argv);
     if (!status.ok()) {  // to be run again, from the beginning
       session.db = db;
       session.in_multi = true;
