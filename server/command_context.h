@@ -9,6 +9,7 @@
 
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
+#include "server/argument_parsing.h"
 #include "server/command_spec.h"
 #include "server/services.h"
 #include "server/status.h"
@@ -98,17 +99,5 @@ class CommandContext {
   Wake wake_ = Wake::kFirstRun;
   ParkRequest park_;
 };
-
-// ---- argument parsing, Redis' rules exactly (string2ll: no spaces, no '+', no leading zeros) ----
-bool ParseInteger(std::string_view text, int64_t* value);
-bool ParseUnsigned(std::string_view text, uint64_t* value);
-// string2d / string2ld: no spaces, whole text; inf allowed, nan refused.
-bool ParseDouble(std::string_view text, double* value);
-bool ParseLongDouble(std::string_view text, long double* value);
-// Case-insensitive equality with an ASCII literal.
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-std::string ToLower(std::string_view text);
-// Redis' glob (stringmatchlen), backslashes and classes included. Bounded work on hostile patterns.
-bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case = false);
 
 }  // namespace basalt
