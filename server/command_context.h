@@ -5,9 +5,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
+#include "server/argument_parsing.h"
 #include "server/command_spec.h"
 #include "server/services.h"
 #include "server/status.h"
@@ -23,7 +25,7 @@ class Session;
 // Why a command that parked itself runs again.
 enum class Wake : uint8_t { kFirstRun, kReady, kTimeout };
 
-// Names one parking of one batch; what is passed to ParkedRegistry::Wake. A stale one is harmless.
+// Names one parking of one batch; what is passed to ParkedRegistry::WakeUp. A stale one is harmless.
 using ParkTicket = uint64_t;
 
 struct ParkRequest {
@@ -33,18 +35,39 @@ struct ParkRequest {
   std::function<void(ParkTicket)> on_parked;
 };
 
+// For CommandSpec::prepare: what the command needs before its handler runs.
+struct PrepareInput {
+  const CommandSpec& spec;
+  std::span<const std::string_view> argv;
+  const Session& session;
+  const Services& services;
+};
+struct Preparation {
+  std::vector<storage::HashedKey> keys;  // to be locked. The bytes belong to argv or to the Session
+  bool uses_txn = false;                 // writes, or reads under locks
+  bool exclusive = false;                // with the gate closed
+  bool slow = false;                     // in the slow lane
+
+  void Clear() {
+    keys.clear();
+    uses_txn = exclusive = slow = false;
+  }
+};
+// Adds what the row itself says. EXEC calls it for each queued command.
+void PrepareFromRow(const PrepareInput& input, Preparation* preparation);
+
 // What one handler sees of the one command it runs. A handler reads arguments, calls a verb of a store, writes one reply; returning an
 // error is the error reply (what it had written is taken back, what it had changed is rolled back). Pool thread; on the executor's stack.
 class CommandContext {
  public:
   CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply, Session& session,
-                 Services& services, storage::ReadView& view, storage::WriteTxn* txn, net::Lane lane);
+                 const Services& services, storage::ReadView& view, storage::WriteTxn* txn, net::Lane lane);
 
   const CommandSpec& spec;
   const std::span<const std::string_view> argv;  // argv[0] is the command's name as sent
   net::ReplyBuilder& reply;
   Session& session;
-  Services& services;
+  const Services& services;
   const net::Lane lane;
 
   size_t argc() const { return argv.size(); }
@@ -76,17 +99,5 @@ class CommandContext {
   Wake wake_ = Wake::kFirstRun;
   ParkRequest park_;
 };
-
-// ---- argument parsing, Redis' rules exactly (string2ll: no spaces, no '+', no leading zeros) ----
-bool ParseInteger(std::string_view text, int64_t* value);
-bool ParseUnsigned(std::string_view text, uint64_t* value);
-// string2d / string2ld: no spaces, whole text; inf allowed, nan refused.
-bool ParseDouble(std::string_view text, double* value);
-bool ParseLongDouble(std::string_view text, long double* value);
-// Case-insensitive equality with an ASCII literal.
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-std::string ToLower(std::string_view text);
-// Redis' glob (stringmatchlen), backslashes and classes included. Bounded work on hostile patterns.
-bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case = false);
 
 }  // namespace basalt

@@ -10,6 +10,8 @@
 namespace basalt {
 
 class CommandContext;
+struct Preparation;
+struct PrepareInput;
 
 // Redis' own flags (COMMAND INFO), then ours.
 enum CommandFlag : uint64_t {
@@ -39,6 +41,8 @@ enum CommandFlag : uint64_t {
   kCmdSlowLane = 1ull << 32,   // always runs in the slow lane (KEYS, SAVE, DEBUG SLEEP, …)
   kCmdExclusive = 1ull << 33,  // writes run with the exclusive gate closed (FLUSHALL, SWAPDB)
   kCmdImmediate = 1ull << 34,  // inside MULTI it runs at once instead of being queued (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
+  kCmdLockKeys = 1ull << 35,   // reads only, but under the locks of its keys (WATCH)
+  kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
 };
 
 enum class CommandGroup : uint8_t {
@@ -102,6 +106,9 @@ struct CommandSpec {
   std::string_view deprecated_since = {}, replaced_by = {};
   // Keys that no key spec can express (SORT, GEORADIUS STORE, …); positions of keys in argv. Null: from `keys`.
   bool (*get_keys)(std::span<const std::string_view> argv, void* out) = nullptr;
+
+  // What must be held before the handler runs, for commands that run other commands (EXEC, scripts). Null: from the row.
+  void (*prepare)(const PrepareInput& input, Preparation* preparation) = nullptr;
 
   bool Has(uint64_t flag) const { return (flags & flag) != 0; }
   bool is_subcommand() const { return name.find('|') != std::string_view::npos; }

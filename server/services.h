@@ -29,6 +29,7 @@ struct Services {
   WatchTable& watches;
   ParkedRegistry& parked;
   MonitorHub& monitors;
+  CommandExecutor& executor;   // RunNested
   Server& server;              // only for what concerns the process: shutdown, start time, run id
   net::Transport* transport = nullptr;  // null in tests without sockets
 };

@@ -10,11 +10,14 @@
 #include "net/command_batch.h"
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
+#include "server/command_context.h"
 #include "storage/key.h"
+#include "storage/key_locks.h"
 
 namespace basalt {
 
-struct CommandSpec;
+struct Command;
+class CommitGroup;
 class WatchToken;
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping /* this command's reply */ };
@@ -25,7 +28,7 @@ class ClientInfo;
 
 // A command that MULTI queued: its row and a copy of its arguments.
 struct QueuedCommand {
-  const CommandSpec* spec;
+  const Command* command;
   std::vector<std::string> args;
 };
 
@@ -54,12 +57,21 @@ class Session final : public net::ClientState {
   bool dirty_exec = false;  // a command was refused while queueing: EXEC answers EXECABORT
   std::vector<QueuedCommand> queued;
   size_t queued_bytes = 0;
+  uint64_t queued_flags = 0;  // CommandFlag of all queued commands
 
   // ---- WATCH ----
   std::shared_ptr<WatchToken> watch;  // null: nothing watched
 
-  // As a fresh connection, but for id, address and statistics (RESET, and DISCARD's part of it).
-  void DiscardTransaction();
+  // ---- between two runs of one command; the executor's ----
+  Wake wake = Wake::kFirstRun;        // why the next command runs again
+  bool needs_gate = false;            // … it asked for the exclusive gate
+  storage::KeyLocks::Grant grant;     // locks its batch waited for
+  std::unique_ptr<CommitGroup> stalled;  // a commit that RocksDB would have stalled: finish it first, in the slow lane
+
+  // Forgets queue and flags. Watched keys are the WatchTable's to forget.
+  void ClearQueue();
+  // Shows the current state in *info.
+  void Publish();
 };
 
 }  // namespace basalt

@@ -31,6 +31,8 @@ class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
   virtual void OnCommitted(std::span<const Change> changes) = 0;
+  // The contents of whole databases were replaced (FLUSHDB, SWAPDB), with the exclusive gate closed.
+  virtual void OnDatabasesReplaced(std::span<const DbIndex> dbs) = 0;
 };
 
 // A commit group: the writes of one or several commands, of one or several clients, that reach RocksDB as one WriteBatch,

@@ -1,0 +1,67 @@
+#include "server/client_handler.h"
+
+#include "server/client_registry.h"
+#include "server/command_executor.h"
+#include "server/config_table.h"
+#include "server/monitor_hub.h"
+#include "server/parked_registry.h"
+#include "server/session.h"
+#include "server/stats.h"
+#include "server/watch_table.h"
+
+namespace basalt {
+
+namespace {
+
+constexpr char kProtectedModeRefusal[] =
+    "-DENIED Basalt is running in protected mode because protected mode is enabled and no password is set for the "
+    "default user. In this mode connections are only accepted from the loopback interface. To connect from other "
+    "hosts, set a password with the 'requirepass' option, or, if the network is trusted, turn protected mode off with "
+    "'CONFIG SET protected-mode no' from the server's own host or in the configuration file.\r\n";
+
+}  // namespace
+
+net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session) {
+  const ClientOutputLimit& limit = config.output_limit(session.monitor ? ClientClass::kReplica : ClientClass::kNormal);
+  net::ConnSettings settings;
+  settings.close_after_reply = session.close_after_reply;
+  settings.idle_timeout_exempt = session.monitor;
+  settings.parser.bulk_bytes_max = static_cast<uint64_t>(config.proto_max_bulk_len);
+  settings.parser.authenticated = session.authenticated;
+  settings.output = {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
+  return settings;
+}
+
+net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& info) {
+  const ConfigSnapshot& config = services_.config.current();
+  if (services_.clients.size() >= static_cast<size_t>(config.maxclients)) {
+    services_.stats.RejectedConnection();
+    return {.client = nullptr, .refusal = "-ERR max number of clients reached\r\n", .settings = {}};
+  }
+  if (config.protected_mode && config.requirepass.empty() && !info.loopback) {
+    services_.stats.RejectedConnection();
+    return {.client = nullptr, .refusal = kProtectedModeRefusal, .settings = {}};
+  }
+  auto session = std::make_unique<Session>(info, services_.clients.NextId());
+  session->authenticated = config.requirepass.empty();
+  services_.clients.Add(session->info);
+  net::ConnSettings settings = SettingsOf(config, *session);
+  return {.client = std::move(session), .refusal = {}, .settings = settings};
+}
+
+void ClientHandler::OnDisconnect(std::unique_ptr<net::ClientState> client, net::CloseReason) {
+  auto& session = static_cast<Session&>(*client);
+  services_.watches.Forget(session.watch);
+  if (session.monitor) services_.monitors.Remove(session.conn.id);
+  services_.clients.Remove(session.id);
+}
+
+void ClientHandler::Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread) {
+  services_.executor.Execute(std::move(batches), lane, thread);
+}
+
+void ClientHandler::OnParkedDeadline(net::ConnId conn, uint64_t sequence) { services_.parked.OnDeadline(conn, sequence); }
+
+void ClientHandler::OnParkedHangup(net::ConnId conn, uint64_t sequence) { services_.parked.OnHangup(conn, sequence); }
+
+}  // namespace basalt

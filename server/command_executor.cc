@@ -1,0 +1,370 @@
+#include "server/command_executor.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "net/transport.h"
+#include "server/client_pause.h"
+#include "server/client_registry.h"
+#include "server/command_table.h"
+#include "server/latency_monitor.h"
+#include "server/monitor_hub.h"
+#include "server/session.h"
+#include "server/slowlog.h"
+#include "server/stats.h"
+#include "storage/storage.h"
+
+namespace basalt {
+
+namespace {
+
+// A batch gives way to others after this; the rest of it goes to the tail of the queue.
+constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
+constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
+
+Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
+
+storage::ReadTier TierOf(net::Lane lane) {
+  return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
+}
+
+bool RunsElsewhere(const Status& status) {
+  return status.code() == ErrorCode::kNeedSlowLane || status.code() == ErrorCode::kNeedGate;
+}
+
+}  // namespace
+
+// What one pool thread keeps between commands, so that none of them allocates.
+struct CommandExecutor::ThreadState {
+  std::unique_ptr<CommitGroup> group;
+  Preparation preparation;
+  net::Lane lane = net::Lane::kFast;  // of the current Execute
+  uint64_t now_ns = 0;                // when the last command ended
+};
+
+CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, storage::CommitObserver& observer,
+                                 int pool_threads)
+    : services_(services), pause_(pause), observer_(observer) {
+  for (int i = 0; i < pool_threads; ++i) threads_.push_back(std::make_unique<ThreadState>());
+}
+
+CommandExecutor::~CommandExecutor() = default;
+
+void CommandExecutor::Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread_index) {
+  ThreadState& thread = *threads_[thread_index];
+  thread.lane = lane;
+  for (net::BatchPtr& batch : batches) {
+    if (thread.group == nullptr) thread.group = std::make_unique<CommitGroup>(services_, observer_);
+    RunBatch(thread, std::move(batch));
+  }
+  if (thread.group != nullptr) CommitNow(thread);
+}
+
+// Commits what is pending. False: RocksDB would stall, and the fast lane does not wait: the group has left for the slow lane, with
+// the current batch in it.
+bool CommandExecutor::CommitNow(ThreadState& thread) {
+  CommitGroup& group = *thread.group;
+  if (group.Commit(thread.lane == net::Lane::kFast ? CommitGroup::Stall::kFail : CommitGroup::Stall::kWait)) return true;
+  if (group.HasCurrent()) group.End(Then::kResubmit, net::Lane::kFast);
+  net::BatchPtr carrier = group.TakeCarrier();
+  SessionOf(*carrier).stalled = std::move(thread.group);
+  services_.transport->Resubmit(std::move(carrier), net::Lane::kSlow);
+  return false;
+}
+
+void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
+  Session& session = SessionOf(*batch);
+  if (session.stalled != nullptr) {
+    std::unique_ptr<CommitGroup> stalled = std::move(session.stalled);
+    stalled->GiveBackCarrier(std::move(batch));
+    CHECK(stalled->Commit(CommitGroup::Stall::kWait));
+    return;
+  }
+  thread.group->Begin(std::move(batch));
+  const uint64_t started_ns = thread.now_ns = MonotonicNs();
+  while (true) {
+    net::CommandBatch& current = thread.group->current();
+    if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
+    if (session.close_after_reply) {
+      current.settings.close_after_reply = true;
+      current.next = static_cast<uint32_t>(current.commands.size());
+    }
+    if (current.finished()) break;
+    if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
+      thread.group->End(Then::kContinue, net::Lane::kFast);
+      return;
+    }
+    if (RunCommand(thread, session, current.Argv(current.commands[current.next])) == Next::kTakenOff) return;
+    ++current.next;
+    if (thread.group->ShouldCommit(thread.now_ns) && !CommitNow(thread)) return;
+  }
+  thread.group->End(Then::kReturn, net::Lane::kFast);
+}
+
+CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& session,
+                                                  std::span<const std::string_view> argv) {
+  net::CommandBatch& batch = thread.group->current();
+  Status error;
+  const Command* command = services_.commands.Resolve(argv, &error);
+  if (command != nullptr) error = CommandTable::CheckArity(*command->spec, argv.size());
+  if (!error.ok()) {
+    Refuse(batch, session, command, error);
+    return Next::kAdvance;
+  }
+  const CommandSpec* spec = command->spec;
+  const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  error = CheckGates(session, *spec, flags);
+  if (!error.ok()) {
+    Refuse(batch, session, command, error);
+    return Next::kAdvance;
+  }
+  const ClientPause::Scope paused = pause_.scope(services_.storage.NowMs());
+  if (paused == ClientPause::Scope::kAll ||
+      (paused == ClientPause::Scope::kWrites && (flags & (kCmdWrite | kCmdMayReplicate)) != 0)) {
+    if (!CommitNow(thread)) return Next::kTakenOff;
+    return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = pause_.until_ms()});
+  }
+  if (session.in_multi && !spec->Has(kCmdImmediate)) {
+    Queue(batch, session, *command, argv);
+    return Next::kAdvance;
+  }
+  return RunPrepared(thread, session, *command, argv);
+}
+
+Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
+  if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
+  if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
+    return Status::Message("MISCONF " + services_.storage.HealthReason());
+  }
+  return Ok();
+}
+
+// The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
+void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
+  const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
+  std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
+  if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
+    services_.watches.Forget(session.watch);
+    session.ClearQueue();
+    line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
+  } else if (session.in_multi) {
+    session.dirty_exec = true;
+  }
+  if (command != nullptr) services_.stats.RecordCall(command->index, 0, CallOutcome::kRejected, false);
+  services_.stats.RecordError(line);
+  if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Error(line);
+  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
+}
+
+void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Command& command,
+                            std::span<const std::string_view> argv) const {
+  QueuedCommand queued{.command = &command, .args = {}};
+  queued.args.reserve(argv.size());
+  for (std::string_view arg : argv) {
+    queued.args.emplace_back(arg);
+    session.queued_bytes += arg.size() + sizeof(std::string);
+  }
+  session.queued_flags |= command.spec->flags;
+  session.queued.push_back(std::move(queued));
+  session.Publish();
+  if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
+  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
+}
+
+void PrepareFromRow(const PrepareInput& input, Preparation* preparation) {
+  const CommandSpec& spec = input.spec;
+  if (spec.Has(kCmdSlowLane)) preparation->slow = true;
+  if (spec.Has(kCmdExclusive)) preparation->exclusive = preparation->slow = true;
+  if (spec.Has(kCmdWrite) || spec.Has(kCmdLockKeys)) preparation->uses_txn = true;
+  if (!CommandTable::HasKeys(spec)) return;
+  KeyPositions positions;
+  CommandTable::Keys(spec, input.argv, &positions);  // where they cannot be found, the handler will find the arguments wrong
+  for (const KeyPosition& position : positions) {
+    preparation->keys.push_back(input.services.storage.Hash(input.argv[position.index]));
+  }
+}
+
+CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session& session, const Command& command,
+                                                   std::span<const std::string_view> argv) {
+  const CommandSpec& spec = *command.spec;
+  Preparation& preparation = thread.preparation;
+  preparation.Clear();
+  const PrepareInput input{spec, argv, session, services_};
+  (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
+  if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
+
+  if (preparation.slow && thread.lane == net::Lane::kFast) return MoveToSlowLane(thread);
+  if (preparation.exclusive) return RunExclusive(thread, session, command, argv);
+  if (thread.group->CurrentDepends() && !preparation.uses_txn) {
+    // A read behind a pending write of its own connection: of certain keys, under their locks; of anything else, after the
+    // commit. (What concerns the connection alone does not look.)
+    if (!preparation.keys.empty()) {
+      preparation.uses_txn = true;
+    } else if (spec.group != CommandGroup::kConnection && spec.group != CommandGroup::kTransactions && !CommitNow(thread)) {
+      return Next::kTakenOff;
+    }
+  }
+  if (preparation.uses_txn && !LockKeys(thread, session)) {
+    if (!CommitNow(thread)) return Next::kTakenOff;
+    if (!LockKeys(thread, session)) return WaitForKeys(thread);
+  }
+
+  net::CommandBatch& batch = thread.group->current();
+  const auto from = batch.replies.End();
+  ParkRequest park;
+  storage::WriteTxn* txn = preparation.uses_txn ? &thread.group->txn() : nullptr;
+  const Status status = Invoke(thread, session, command, argv, txn, &park);
+  switch (status.code()) {
+    case ErrorCode::kNeedSlowLane:
+      return MoveToSlowLane(thread);
+    case ErrorCode::kNeedGate:
+      session.needs_gate = true;
+      return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, command, argv);
+    case ErrorCode::kParked:
+      if (!CommitNow(thread)) return Next::kTakenOff;
+      return ParkCurrent(thread, ParkKind::kBlocked, std::move(park));
+    default:
+      break;
+  }
+  if (txn != nullptr && thread.group->HasPending()) thread.group->AddDependent(from);
+  return Next::kAdvance;
+}
+
+// With the gate closed: everybody else's writes are done, and wait.
+CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session& session, const Command& command,
+                                                    std::span<const std::string_view> argv) {
+  session.grant.Release();
+  CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
+  storage::ExclusiveGate::Closed closed(services_.storage.gate());
+  net::CommandBatch& batch = thread.group->current();
+  const auto from = batch.replies.End();
+  storage::WriteTxn& txn = thread.group->txn();
+  txn.RunExclusive();
+  ParkRequest park;
+  const Status status = Invoke(thread, session, command, argv, &txn, &park);
+  CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
+  session.needs_gate = false;
+  if (thread.group->HasPending()) thread.group->AddDependent(from);
+  CHECK(CommitNow(thread));
+  return Next::kAdvance;
+}
+
+// Runs the handler. Afterwards either its reply, or its error's, is in the batch, or nothing has happened and the status says what
+// shall happen next.
+Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Command& command,
+                               std::span<const std::string_view> argv, storage::WriteTxn* txn, ParkRequest* park) {
+  const CommandSpec& spec = *command.spec;
+  net::CommandBatch& batch = thread.group->current();
+  const uint64_t started_ns = thread.now_ns;
+  const int64_t now_ms = services_.storage.NowMs();
+  const storage::DbIndex db = session.db;
+  const auto from = batch.replies.End();
+  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
+
+  net::ReplyBuilder reply(&batch.replies, session.resp);
+  Status status;
+  if (txn != nullptr) {
+    txn->BeginCommand(now_ms, TierOf(thread.lane));
+    CommandContext context(spec, argv, reply, session, services_, *txn, txn, thread.lane);
+    context.wake_ = session.wake;
+    status = spec.handler(context);
+    status.ok() ? txn->EndCommand() : txn->RollbackCommand();
+    *park = std::move(context.park_);
+  } else {
+    storage::ReadView view(services_.storage, now_ms, TierOf(thread.lane));
+    CommandContext context(spec, argv, reply, session, services_, view, nullptr, thread.lane);
+    context.wake_ = session.wake;
+    status = spec.handler(context);
+    *park = std::move(context.park_);
+  }
+
+  if (!status.ok()) batch.replies.Truncate(from);
+  if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
+    if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
+    return status;
+  }
+  session.wake = Wake::kFirstRun;
+  thread.now_ns = MonotonicNs();
+  if (!status.ok()) {
+    const std::string line = ErrorText(status, spec.name);
+    services_.stats.RecordError(line);
+    reply.Error(line);
+  }
+  Account(session, command, argv, db, thread.now_ns - started_ns, status);
+  if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
+  if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
+  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
+  session.Publish();
+  return Ok();
+}
+
+Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
+  const CommandSpec& spec = *command.spec;
+  const uint64_t started_ns = MonotonicNs();
+  const storage::DbIndex db = outer.session.db;
+  const auto from = outer.reply.Mark();
+  storage::WriteTxn& txn = outer.txn();
+  txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
+  net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
+  CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.lane);
+  context.deny_blocking = true;
+  const Status status = spec.handler(context);
+  status.ok() ? txn.EndCommand() : txn.RollbackCommand();
+  if (!status.ok()) outer.reply.buffer().Truncate(from);
+  if (RunsElsewhere(status)) return status;
+  CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";
+  if (!status.ok()) {
+    const std::string line = ErrorText(status, spec.name);
+    services_.stats.RecordError(line);
+    reply.Error(line);
+  }
+  Account(outer.session, command, argv, db, MonotonicNs() - started_ns, status);
+  return Ok();
+}
+
+// What a finished command leaves behind besides its reply.
+void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
+                              storage::DbIndex db, uint64_t duration_ns, const Status& status) const {
+  services_.stats.RecordCall(spec, duration_ns, status.ok() ? CallOutcome::kOk : CallOutcome::kFailed);
+  services_.latency.AddCommand(spec, duration_ns);
+  services_.slowlog.AddCommand(spec, argv, duration_ns, *session.info);
+  if (services_.monitors.watched() && !spec.Has(kCmdSkipMonitor) && !spec.Has(kCmdAdmin)) {
+    services_.monitors.Feed(*session.info, db, argv);
+  }
+}
+
+// All locks of the prepared keys, or none.
+bool CommandExecutor::LockKeys(ThreadState& thread, Session& session) {
+  storage::WriteTxn& txn = thread.group->txn();
+  if (!session.grant.empty()) txn.AdoptLocks(std::move(session.grant));
+  return txn.LockKeys(thread.preparation.keys) == storage::Status::kOk;
+}
+
+CommandExecutor::Next CommandExecutor::MoveToSlowLane(ThreadState& thread) {
+  CHECK(thread.lane == net::Lane::kFast) << "the slow lane has the disk";
+  thread.group->End(Then::kResubmit, net::Lane::kSlow);
+  return Next::kTakenOff;
+}
+
+// Someone else holds a key, or the gate is closed. Nothing is pending and no lock is held here; the batch queues.
+CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
+  net::Lane lane = thread.lane;
+  net::Transport* transport = services_.transport;
+  net::CommandBatch* batch = thread.group->TakeCurrent().release();  // std::function wants to be copied; exactly one call owns it
+  storage::ExclusiveGate& gate = services_.storage.gate();
+  services_.storage.locks().Wait(thread.preparation.keys, [batch, lane, transport, &gate](storage::KeyLocks::Grant grant) {
+    SessionOf(*batch).grant = std::move(grant);
+    gate.WhenOpen([batch, lane, transport] { transport->Resubmit(net::BatchPtr(batch), lane); });
+  });
+  return Next::kTakenOff;
+}
+
+CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
+  services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
+  return Next::kTakenOff;
+}
+
+}  // namespace basalt

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "net/command_batch.h"
+#include "net/request_handler.h"
+#include "server/command_context.h"
+#include "server/commit_group.h"
+#include "server/parked_registry.h"
+#include "server/services.h"
+
+namespace basalt {
+
+class ClientPause;
+struct Command;
+class Session;
+
+// Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
+// not families. Pool threads.
+class CommandExecutor {
+ public:
+  CommandExecutor(const Services& services, const ClientPause& pause, storage::CommitObserver& observer, int pool_threads);
+  ~CommandExecutor();
+
+  // RequestHandler::Execute.
+  void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread);
+
+  // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
+  // when the outer command must run again elsewhere.
+  Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const;
+
+ private:
+  struct ThreadState;
+  enum class Next : uint8_t {
+    kAdvance,   // the command is done
+    kTakenOff,  // the batch has left this thread
+  };
+
+  void RunBatch(ThreadState& thread, net::BatchPtr batch);
+  Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
+  Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
+                storage::WriteTxn* txn, ParkRequest* park);
+
+  // The reason to refuse a command before it runs; ok: none.
+  Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
+  void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
+  void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
+  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv, storage::DbIndex db,
+               uint64_t duration_ns, const Status& status) const;
+  bool LockKeys(ThreadState& thread, Session& session);
+  bool CommitNow(ThreadState& thread);
+
+  Next MoveToSlowLane(ThreadState& thread);
+  Next WaitForKeys(ThreadState& thread);
+  Next ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request);
+
+  const Services& services_;
+  const ClientPause& pause_;
+  storage::CommitObserver& observer_;
+  std::vector<std::unique_ptr<ThreadState>> threads_;
+};
+
+}  // namespace basalt

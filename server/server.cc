@@ -1,0 +1,233 @@
+#include "server/server.h"
+
+#include <glog/logging.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+
+#include "net/transport.h"
+#include "server/client_handler.h"
+#include "server/client_pause.h"
+#include "server/client_registry.h"
+#include "server/command_executor.h"
+#include "server/command_table.h"
+#include "server/commit_effects.h"
+#include "server/config_table.h"
+#include "server/latency_monitor.h"
+#include "server/logging.h"
+#include "server/monitor_hub.h"
+#include "server/parked_registry.h"
+#include "server/services.h"
+#include "server/slowlog.h"
+#include "server/stats.h"
+#include "server/watch_table.h"
+#include "storage/storage.h"
+
+namespace basalt {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPeriod{100};
+
+storage::SyncPolicy SyncPolicyOf(const ConfigSnapshot& config) {
+  switch (config.appendfsync) {
+    case AppendFsync::kAlways:
+      return storage::SyncPolicy::kAlways;
+    case AppendFsync::kEverySecond:
+      return storage::SyncPolicy::kEverySecond;
+    case AppendFsync::kNo:
+      return storage::SyncPolicy::kNo;
+  }
+  LOG(FATAL) << "unknown appendfsync";
+}
+
+std::string_view CompressionName(Compression compression) {
+  constexpr std::string_view kNames[] = {"none", "snappy", "lz4", "zstd"};
+  return kNames[static_cast<size_t>(compression)];
+}
+
+storage::StorageOptions StorageOptionsOf(const ConfigSnapshot& config) {
+  storage::StorageOptions options;
+  options.dir = config.dir;
+  options.databases = static_cast<int>(config.databases);
+  options.memory_bytes = static_cast<uint64_t>(config.memory);
+  options.sync_policy = SyncPolicyOf(config);
+  options.compression = CompressionName(config.compression);
+  options.blob_files = config.blob_files;
+  options.blob_bytes_min = static_cast<uint64_t>(config.blob_min_size);
+  options.background_jobs = static_cast<int>(config.background_jobs);
+  options.disk_free_warn_bytes = static_cast<uint64_t>(config.disk_free_warn);
+  options.disk_free_stop_bytes = static_cast<uint64_t>(config.disk_free_stop);
+  options.ballast_bytes = static_cast<uint64_t>(config.disk_ballast);
+  options.string_bytes_max = static_cast<uint64_t>(config.proto_max_bulk_len);
+  return options;
+}
+
+net::TransportOptions TransportOptionsOf(const ConfigSnapshot& config) {
+  const ThreadCounts threads = ThreadsOf(config);
+  net::TransportOptions options;
+  options.bind = config.bind;
+  options.port = static_cast<uint16_t>(config.port);
+  options.unix_socket = config.unixsocket;
+  options.unix_socket_mode = static_cast<uint32_t>(config.unixsocketperm);
+  options.backlog = static_cast<int>(config.tcp_backlog);
+  options.workers = threads.workers;
+  options.fast_threads = threads.fast;
+  options.slow_threads = threads.slow;
+  return options;
+}
+
+net::TransportTunables TunablesOf(const ConfigSnapshot& config) {
+  net::TransportTunables tunables;
+  tunables.tcp_keepalive_s = static_cast<int>(config.tcp_keepalive);
+  tunables.idle_timeout_s = static_cast<int>(config.timeout);
+  tunables.query_buffer_bytes_max = static_cast<uint64_t>(config.client_query_buffer_limit);
+  tunables.output_bytes_total_max = static_cast<uint64_t>(config.client_output_total_limit);
+  return tunables;
+}
+
+std::string NewRunId() {
+  std::random_device random;
+  std::string id;
+  while (id.size() < 40) {
+    char hex[9];
+    snprintf(hex, sizeof(hex), "%08x", random());
+    id += hex;
+  }
+  return id;
+}
+
+}  // namespace
+
+// Parts in the order of their dependence: destroyed from the last to the first.
+class Server::Impl {
+ public:
+  Impl(Server& server, ConfigTable& config, std::unique_ptr<storage::Storage> opened)
+      : storage(std::move(opened)),
+        stats(config),
+        slowlog(config),
+        latency(config),
+        effects(watches),
+        pause(*storage, parked),
+        services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
+                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .monitors = monitors,
+                 .executor = executor, .server = server, .transport = nullptr},
+        executor(services, pause, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
+        handler(services) {}
+
+  bool OpenTransport(std::string* error) {
+    transport = net::Transport::Open(TransportOptionsOf(services.config.current()), TunablesOf(services.config.current()),
+                                     &handler, error);
+    if (transport == nullptr) return false;
+    services.transport = transport.get();
+    parked.SetTransport(transport.get());
+    monitors.SetTransport(transport.get());
+    return true;
+  }
+
+  // What CONFIG SET makes effective outside of the snapshot.
+  void RegisterAppliers() {
+    ConfigTable& config = services.config;
+    config.OnChange({"appendfsync"}, [this](const ConfigSnapshot& next, std::string*) {
+      storage->SetSyncPolicy(SyncPolicyOf(next));
+      return true;
+    });
+    config.OnChange({"memory"}, [this](const ConfigSnapshot& next, std::string*) {
+      storage->SetMemoryBytes(static_cast<uint64_t>(next.memory));
+      return true;
+    });
+    config.OnChange({"tcp-keepalive", "timeout", "client-query-buffer-limit", "client-output-total-limit"},
+                    [this](const ConfigSnapshot& next, std::string*) {
+                      transport->SetTunables(TunablesOf(next));
+                      return true;
+                    });
+    config.OnChange({"bind", "port"}, [this](const ConfigSnapshot& next, std::string* error) {
+      return transport->Rebind(next.bind, static_cast<uint16_t>(next.port), error);
+    });
+    config.OnChange({"loglevel"}, [](const ConfigSnapshot& next, std::string*) {
+      SetLogLevel(next.loglevel);
+      return true;
+    });
+  }
+
+  void StartPeriodicWork() {
+    transport->AddPeriodic(kPeriod, [this] {
+      stats.Sample(transport->Stats());
+      pause.Tick(storage->NowMs());
+    });
+  }
+
+  std::unique_ptr<storage::Storage> storage;
+  const CommandTable commands;
+  ClientRegistry clients;
+  Stats stats;
+  SlowLog slowlog;
+  LatencyMonitor latency;
+  WatchTable watches;
+  CommitEffects effects;
+  ParkedRegistry parked;
+  ClientPause pause;
+  MonitorHub monitors;
+  Services services;
+  CommandExecutor executor;
+  ClientHandler handler;
+  std::unique_ptr<net::Transport> transport;
+
+  const std::string run_id = NewRunId();
+  const int64_t start_unix_s = time(nullptr);
+};
+
+Server::Server() = default;
+Server::~Server() = default;
+
+std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) {
+  std::unique_ptr<storage::Storage> storage = storage::Storage::Open(StorageOptionsOf(config.current()), error);
+  if (storage == nullptr) return nullptr;
+  std::unique_ptr<Server> server(new Server());
+  server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
+  Impl& impl = *server->impl_;
+  impl.storage->SetExpireObserver(&impl.effects);
+  if (!impl.OpenTransport(error)) return nullptr;
+  impl.RegisterAppliers();
+  return server;
+}
+
+int Server::Run() {
+  impl_->transport->Start();
+  impl_->StartPeriodicWork();
+  LogStartup(impl_->services);
+
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGINT);
+  int signal_number = 0;
+  sigwait(&wanted, &signal_number);
+  LOG(INFO) << "Shutting down (" << (signal_number == SIGINT ? "SIGINT" : "SIGTERM or SHUTDOWN") << ")";
+
+  impl_->parked.DropAll();
+  impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
+  const storage::Status synced = impl_->storage->SyncNow();
+  if (synced != storage::Status::kOk) {
+    LOG(ERROR) << "The last sync before the end failed: " << storage::StatusName(synced);
+    return 1;
+  }
+  LOG(INFO) << "Bye";
+  return 0;
+}
+
+void Server::RequestShutdown() { kill(getpid(), SIGTERM); }
+
+void Server::Pause(int64_t until_ms, bool all) {
+  impl_->pause.Pause(until_ms, all ? ClientPause::Scope::kAll : ClientPause::Scope::kWrites);
+}
+
+void Server::Unpause() { impl_->pause.Unpause(); }
+
+int64_t Server::start_unix_s() const { return impl_->start_unix_s; }
+const std::string& Server::run_id() const { return impl_->run_id; }
+const Services& Server::services() const { return impl_->services; }
+
+}  // namespace basalt

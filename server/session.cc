@@ -1,0 +1,45 @@
+#include "server/session.h"
+
+#include <chrono>
+
+#include "server/client_registry.h"
+#include "server/commit_group.h"
+
+namespace basalt {
+
+namespace {
+
+int64_t UnixMs() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Session::Session(net::ConnInfo conn_info, uint64_t id)
+    : conn(std::move(conn_info)), id(id), info(std::make_shared<ClientInfo>(conn, id, UnixMs())) {}
+
+Session::~Session() = default;
+
+void Session::ClearQueue() {
+  in_multi = false;
+  dirty_exec = false;
+  queued.clear();
+  queued_bytes = 0;
+  queued_flags = 0;
+  Publish();
+}
+
+void Session::Publish() {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  info->db.store(db, kRelaxed);
+  info->resp.store(static_cast<uint8_t>(resp), kRelaxed);
+  info->queued_commands.store(in_multi ? static_cast<int32_t>(queued.size()) : -1, kRelaxed);
+  info->queued_bytes.store(queued_bytes, kRelaxed);
+  info->no_evict.store(no_evict, kRelaxed);
+  info->no_touch.store(no_touch, kRelaxed);
+  info->monitor.store(monitor, kRelaxed);
+  info->reply_off.store(reply_mode == ReplyMode::kOff, kRelaxed);
+}
+
+}  // namespace basalt
