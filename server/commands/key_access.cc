@@ -101,12 +101,12 @@ Status WholeString(storage::ReadView& view, const storage::StringValue& value, s
 
 Status SetStringAs(CommandContext& ctx, const storage::HashedKey& key, std::string_view bytes, int64_t expire_ms,
                    storage::Encoding encoding) {
-  if (bytes.size() > storage::kInlineStringBytesMax || StringStore::EncodingOf(bytes) == encoding) {
-    return StringStore::Set(ctx.txn(), ctx.db(), key, bytes, expire_ms);
-  }
   storage::RecordPtr old;
   const storage::Status found = ctx.txn().GetRecord(ctx.db(), key, &old);
   if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
+  if (bytes.size() > storage::kInlineStringBytesMax || StringStore::EncodingOf(bytes) == encoding) {
+    return StringStore::Set(ctx.txn(), ctx.db(), key, bytes, expire_ms);
+  }
   const storage::RecordHeader header{
       .type = storage::ValueType::kString, .encoding = encoding, .expire_ms = expire_ms, .object_id = 0};
   ctx.txn().Put(ctx.db(), key, storage::Record::Make(header, bytes));
