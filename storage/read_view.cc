@@ -50,7 +50,8 @@ Status ReadView::LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* recor
   // What was committed after the snapshot, or is being committed, does not count.
   const uint64_t sequence_max =
       snapshot_ == nullptr ? RecordCache::kAnySequence : snapshot_->snapshot->GetSequenceNumber();
-  if (storage_.impl().cache.Lookup(ns, key, now_ms_, sequence_max, record)) return Status::kOk;
+  const auto use = counts_as_use_ ? RecordCache::Use::kCounts : RecordCache::Use::kPeek;
+  if (storage_.impl().cache.Lookup(ns, key, now_ms_, sequence_max, use, record)) return Status::kOk;
   return ReadRecordFromDisk(ns, key, record);
 }
 

@@ -40,6 +40,9 @@ class ReadView {
   ReadTier tier() const { return tier_; }
   Storage& storage() const { return storage_; }
 
+  // Whether the reads that follow are uses of their keys (OBJECT IDLETIME and FREQ tell of them). They are unless told otherwise.
+  void CountAsUse(bool on) { counts_as_use_ = on; }
+
   // Idempotent. In a WriteTxn it does nothing: its keys are locked.
   virtual void RequireSnapshot();
 
@@ -73,6 +76,7 @@ class ReadView {
   Storage& storage_;
   int64_t now_ms_;
   ReadTier tier_;
+  bool counts_as_use_ = true;
 
  private:
   Status ReadRecordFromDisk(Namespace ns, const HashedKey& key, RecordPtr* record);

@@ -171,7 +171,8 @@ RecordCache::~RecordCache() = default;
 
 RecordCache::Shard& RecordCache::ShardOf(uint64_t hash) const { return shards_[(hash >> 14) & (kShards - 1)]; }
 
-bool RecordCache::Lookup(Namespace ns, const HashedKey& key, int64_t now_ms, uint64_t sequence_max, RecordPtr* record) {
+bool RecordCache::Lookup(Namespace ns, const HashedKey& key, int64_t now_ms, uint64_t sequence_max, Use use,
+                         RecordPtr* record) {
   Shard& shard = ShardOf(key.hash);
   std::lock_guard lock(shard.mu);
   Entry* entry = shard.Find(ns, key);
@@ -180,7 +181,7 @@ bool RecordCache::Lookup(Namespace ns, const HashedKey& key, int64_t now_ms, uin
     return false;
   }
   ++shard.hits;
-  shard.Touch(entry, now_ms);
+  if (use == Use::kCounts) shard.Touch(entry, now_ms);
   *record = entry->record;
   return true;
 }

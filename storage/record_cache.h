@@ -27,8 +27,9 @@ class RecordCache {
   explicit RecordCache(KeyLocks& locks, uint64_t budget_bytes);
   ~RecordCache();
 
+  enum class Use : uint8_t { kCounts, kPeek /* access time and frequency stay as they are */ };
   // The record of a key when it is cached, not pending, and committed at or before `sequence_max`.
-  bool Lookup(Namespace ns, const HashedKey& key, int64_t now_ms, uint64_t sequence_max, RecordPtr* record);
+  bool Lookup(Namespace ns, const HashedKey& key, int64_t now_ms, uint64_t sequence_max, Use use, RecordPtr* record);
 
   // A record read from disk. `version`: of the key's stripe, before it was read. `sequence`: no less than the record's.
   void Fill(Namespace ns, const HashedKey& key, RecordPtr record, uint64_t version, uint64_t sequence, int64_t now_ms);

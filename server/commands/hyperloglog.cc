@@ -94,7 +94,8 @@ Status PfCountOne(CommandContext& ctx, storage::ReadView& view) {
   if (sketch.exists && !sketch.hll.cardinality_known()) {
     if (!sketch.hll.Estimate(&cardinality)) return CorruptSketch();
     sketch.hll.RememberCardinality(cardinality);
-    if (ctx.can_write()) BASALT_RETURN_IF_ERROR(StoreSketch(ctx, ctx.key(1), sketch));
+    const bool writable = ctx.can_write() && ctx.services.storage.health() < storage::Health::kReadOnly;
+    if (writable) BASALT_RETURN_IF_ERROR(StoreSketch(ctx, ctx.key(1), sketch));
   }
   ctx.reply.Integer(static_cast<int64_t>(cardinality));
   return Ok();
@@ -259,7 +260,7 @@ constexpr CommandSpec kHyperloglogCommands[] = {
      .handler = PfAdd},
     {.name = "pfcount",
      .arity = -2,
-     .flags = kCmdReadonly | kCmdMayReplicate | kCmdMayWrite,
+     .flags = kCmdReadonly | kCmdMayReplicate | kCmdLockKeys,
      .group = CommandGroup::kHyperloglog,
      .keys = {KeySpec::Range(kKeyRW | kKeyAccess, 1, -1, 1)},
      .syntax = "key…",
