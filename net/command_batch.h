@@ -43,6 +43,8 @@ struct ConnSettings {
 // Owner: exactly one of Connection, ThreadPool queue, pool thread, ParkedRegistry, BatchDone event; moved, never shared,
 // recycled by the worker. Its holder may use everything in it without a lock.
 struct CommandBatch {
+  static constexpr uint32_t kBatchCommandsMax = 128;  // the rest stays with the connection until this batch is back
+
   struct Command {
     uint32_t first_arg = 0;  // index into args
     uint32_t argc = 0;       // >= 1
@@ -70,11 +72,13 @@ struct CommandBatch {
   bool finished() const { return next == commands.size(); }
 
   // Copies the arguments of commands [next, ..) out of `input`, so that the input buffer can go back to the connection
-  // while the batch is parked. Returns that buffer. Earlier commands are dropped; next becomes 0.
+  // while the batch is parked. Returns that buffer. Earlier commands are dropped; next becomes 0. A second call copies
+  // nothing.
   InputBuffer Detach();
 
  private:
   std::vector<std::unique_ptr<char[]>> copied_args_;
+  bool detached_ = false;  // no argument lies in `input`
 
  public:
   // Empties everything but capacity, for reuse. REQUIRES: client == nullptr.
@@ -82,5 +86,17 @@ struct CommandBatch {
 };
 
 using BatchPtr = std::unique_ptr<CommandBatch>;
+
+// Spare batches of one worker. Owner: the WorkerThread; that thread only.
+class BatchPool {
+ public:
+  static constexpr size_t kSpareBatchesMax = 128;
+
+  BatchPtr Take();
+  void Put(BatchPtr batch);
+
+ private:
+  std::vector<BatchPtr> spare_;
+};
 
 }  // namespace basalt::net

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,17 +23,32 @@ class OutputBuffer {
   static constexpr size_t kPinBytesMin = 32 * 1024;
 
   OutputBuffer() = default;
-  OutputBuffer(OutputBuffer&&) noexcept;
-  OutputBuffer& operator=(OutputBuffer&&) noexcept;
-  ~OutputBuffer();
+  OutputBuffer(OutputBuffer&& other) noexcept { Swap(other); }
+  OutputBuffer& operator=(OutputBuffer&& other) noexcept;
+  void Swap(OutputBuffer& other) noexcept;
 
   bool empty() const { return size_ == 0; }
   // Bytes appended and not consumed.
   size_t size() const { return size_; }
   // Bytes of memory held, pinned values included.
-  size_t memory_bytes() const;
+  size_t memory_bytes() const { return memory_bytes_; }
+  // Pieces of the chain.
+  size_t segment_count() const { return segments_.size() - head_; }
 
-  void Append(std::string_view bytes);
+  void Append(std::string_view bytes) {
+    if (bytes.size() <= room_) {
+      std::memcpy(cursor_, bytes.data(), bytes.size());
+      Advance(bytes.size());
+    } else {
+      AppendSlow(bytes);
+    }
+  }
+  // At least `bytes` contiguous bytes at the end, to be filled by the caller; then Commit() what was filled.
+  char* Prepare(size_t bytes) {
+    if (bytes > room_) NewBlock(bytes);
+    return cursor_;
+  }
+  void Commit(size_t bytes) { Advance(bytes); }
   // `bytes` stay valid as long as `owner` lives.
   void AppendPinned(std::string_view bytes, std::shared_ptr<const void> owner);
   // Moves all of `other` to the end of this buffer.
@@ -50,16 +67,47 @@ class OutputBuffer {
   int FillIov(iovec* iov, int max) const;
   // Drops the first `bytes` bytes. REQUIRES: bytes <= size().
   void Consume(size_t bytes);
+  // Empty, with one ordinary block kept for the next replies.
   void Clear();
+  // Empty, no memory held.
+  void Release();
 
   // A copy of everything, for tests and for small messages.
   std::string ToString() const;
 
  private:
-  struct Segment;
+  static constexpr size_t kFirstBlockBytes = 1024;  // enough for most batches
+  static constexpr size_t kBlockBytes = 16 * 1024;
+
+  struct Segment {
+    std::unique_ptr<char[]> block;      // null: pinned
+    std::shared_ptr<const void> owner;  // of a pinned value
+    const char* begin = nullptr;        // live bytes
+    const char* end = nullptr;
+    size_t capacity = 0;  // of block; of a pinned value its size
+  };
+
+  void Advance(size_t bytes) {
+    cursor_ += bytes;
+    room_ -= bytes;
+    segments_.back().end = cursor_;
+    size_ += bytes;
+  }
+  void AppendSlow(std::string_view bytes);
+  void NewBlock(size_t bytes);
+  Segment MakeSegment(std::string_view bytes);
+  // The index of the segment that begins at `position`, splitting one if need be.
+  size_t SplitAt(Position position);
+  // Recomputes cursor_ and room_ after the last segment changed.
+  void FindRoom();
+  void DropSegment(Segment& segment);
+
   std::vector<Segment> segments_;
-  size_t head_ = 0;  // first live segment
+  size_t head_ = 0;          // first live segment
   size_t size_ = 0;
+  size_t memory_bytes_ = 0;
+  char* cursor_ = nullptr;   // where the next byte goes: the end of the last segment when that is a block
+  size_t room_ = 0;          // bytes free at cursor_
 };
 
 }  // namespace basalt::net

@@ -63,6 +63,7 @@ class ReplyBuilder {
 
  private:
   void Header(char type, int64_t n);
+  void InsertHeader(OutputBuffer::Position at, char type, uint64_t n);
 
   OutputBuffer* out_;
   RespVersion version_;

@@ -16,6 +16,10 @@ namespace basalt::net {
 enum class Lane : uint8_t { kFast, kSlow };
 inline constexpr int kLanes = 2;
 
+// Whether a parked client whose peer ends its stream is given up (it waits for something that may never come) or is
+// still owed its replies (it waits for a lock or the disk).
+enum class PeerEnd : uint8_t { kClosesClient, kIsIgnored };
+
 // Counters of one connection that other threads may read (CLIENT LIST); written with relaxed stores by its worker.
 struct ConnCounters {
   std::atomic<uint64_t> query_buffer_bytes{0};       // qbuf

@@ -73,7 +73,8 @@ class Transport {
   // The batch is about to wait long (a blocking command, CLIENT PAUSE, WAIT): detaches its arguments, has the worker
   // send the replies so far, watch for the peer's end and read ahead. The caller keeps the batch and must be ready for
   // OnParkedDeadline / OnParkedHangup before this call. deadline_ms: CLOCK_REALTIME milliseconds; 0 = none.
-  void Park(CommandBatch& batch, int64_t deadline_ms);
+  // A wait that will end by itself (a lock, an fsync) says kIsIgnored, so that a client that half-closes is still answered.
+  void Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end = PeerEnd::kClosesClient);
 
   // ---- Any thread. A connection that is gone is not an error. ----
   // Bytes that go out between replies (pub/sub, MONITOR, tracking): shared, not copied per client.

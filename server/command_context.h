@@ -9,6 +9,7 @@
 
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
+#include "server/argument_parsing.h"
 #include "server/command_spec.h"
 #include "server/services.h"
 #include "server/status.h"
@@ -79,8 +80,9 @@ class CommandContext {
 
   // Reads: of the snapshot, or of the pending writes of this client's group.
   storage::ReadView& view() { return view_; }
-  // REQUIRES: the row has kCmdWrite; the keys of the row's key specs are locked.
+  // REQUIRES: can_write(): the row has kCmdWrite or kCmdLockKeys; the keys of its key specs are locked.
   storage::WriteTxn& txn() { return *txn_; }
+  bool can_write() const { return txn_ != nullptr; }
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // True while EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
@@ -98,17 +100,5 @@ class CommandContext {
   Wake wake_ = Wake::kFirstRun;
   ParkRequest park_;
 };
-
-// ---- argument parsing, Redis' rules exactly (string2ll: no spaces, no '+', no leading zeros) ----
-bool ParseInteger(std::string_view text, int64_t* value);
-bool ParseUnsigned(std::string_view text, uint64_t* value);
-// string2d / string2ld: no spaces, whole text; inf allowed, nan refused.
-bool ParseDouble(std::string_view text, double* value);
-bool ParseLongDouble(std::string_view text, long double* value);
-// Case-insensitive equality with an ASCII literal.
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-std::string ToLower(std::string_view text);
-// Redis' glob (stringmatchlen), backslashes and classes included. Bounded work on hostile patterns.
-bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case = false);
 
 }  // namespace basalt

@@ -6,14 +6,17 @@
 #include <utility>
 
 #include "net/transport.h"
+#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/command_table.h"
+#include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/monitor_hub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
+#include "server/watch_table.h"
 #include "storage/storage.h"
 
 namespace basalt {
@@ -82,16 +85,21 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     CHECK(stalled->Commit(CommitGroup::Stall::kWait));
     return;
   }
+  session.queue_wait_ns = batch->queue_wait_ns;
+  services_.stats.RecordQueueWait(thread.lane == net::Lane::kSlow, batch->queue_wait_ns);
   thread.group->Begin(std::move(batch));
   const uint64_t started_ns = thread.now_ns = MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
     if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
     if (session.close_after_reply) {
-      current.settings.close_after_reply = true;
+      current.protocol_error.reset();
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) break;
+    if (current.finished()) {
+      current.settings = SettingsOf(services_.config.current(), session);
+      break;
+    }
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -148,7 +156,7 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
   if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
     services_.watches.Forget(session.watch);
-    session.ClearQueue();
+    session.DiscardTransaction();
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
   } else if (session.in_multi) {
     session.dirty_exec = true;
@@ -328,11 +336,21 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
 // What a finished command leaves behind besides its reply.
 void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
                               storage::DbIndex db, uint64_t duration_ns, const Status& status) const {
-  services_.stats.RecordCall(spec, duration_ns, status.ok() ? CallOutcome::kOk : CallOutcome::kFailed);
-  services_.latency.AddCommand(spec, duration_ns);
-  services_.slowlog.AddCommand(spec, argv, duration_ns, *session.info);
-  if (services_.monitors.watched() && !spec.Has(kCmdSkipMonitor) && !spec.Has(kCmdAdmin)) {
-    services_.monitors.Feed(*session.info, db, argv);
+  const CommandSpec& spec = *command.spec;
+  const ConfigSnapshot& config = services_.config.current();
+  services_.stats.RecordCall(command.index, duration_ns, status.ok() ? CallOutcome::kOk : CallOutcome::kFailed,
+                             config.latency_tracking);
+  const int64_t duration_us = static_cast<int64_t>(duration_ns / 1000);
+  if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
+    services_.latency.Record(spec.Has(kCmdFast) ? "fast-command" : "command", duration_us / 1000, time(nullptr));
+  }
+  if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
+    const std::string name = session.info->name();
+    services_.slowlog.Record(spec, argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
+                             static_cast<size_t>(config.slowlog_max_len));
+  }
+  if (services_.monitors.watched() && MonitorHub::Shows(spec)) {
+    services_.monitors.Feed(spec, argv, db, session.conn.peer, session.conn.unix_socket);
   }
 }
 

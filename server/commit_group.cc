@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "net/reply_builder.h"
 #include "net/transport.h"
 #include "server/services.h"
 #include "server/status.h"

@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   basalt::ConfigTable::DefineFlags();
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   if (FLAGS_print_config) return fputs(basalt::ConfigTable::ConfFileText().c_str(), stdout) < 0;
-  if (FLAGS_print_commands_markdown) return fputs(basalt::CommandTable().Markdown().c_str(), stdout) < 0;
+  if (FLAGS_print_commands_markdown) return fputs(basalt::CommandsMarkdown(basalt::CommandTable()).c_str(), stdout) < 0;
   if (argc > 2 || (argc == 2 && !FLAGS_config.empty())) return Fail("one configuration file at most");
   if (argc == 2) FLAGS_config = argv[1];
 

@@ -29,7 +29,7 @@ namespace basalt {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPeriod{100};
+constexpr std::chrono::milliseconds kPeriod{Stats::kSamplePeriodMs};
 
 storage::SyncPolicy SyncPolicyOf(const ConfigSnapshot& config) {
   switch (config.appendfsync) {
@@ -106,9 +106,7 @@ class Server::Impl {
  public:
   Impl(Server& server, ConfigTable& config, std::unique_ptr<storage::Storage> opened)
       : storage(std::move(opened)),
-        stats(config),
-        slowlog(config),
-        latency(config),
+        stats(commands.size()),
         effects(watches),
         pause(*storage, parked),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
@@ -123,7 +121,7 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
-    monitors.SetTransport(transport.get());
+    monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
   }
 
@@ -154,7 +152,8 @@ class Server::Impl {
 
   void StartPeriodicWork() {
     transport->AddPeriodic(kPeriod, [this] {
-      stats.Sample(transport->Stats());
+      const net::TransportStats totals = transport->Stats();
+      stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
     });
   }

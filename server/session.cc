@@ -21,7 +21,7 @@ Session::Session(net::ConnInfo conn_info, uint64_t id)
 
 Session::~Session() = default;
 
-void Session::ClearQueue() {
+void Session::DiscardTransaction() {
   in_multi = false;
   dirty_exec = false;
   queued.clear();

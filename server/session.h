@@ -62,6 +62,8 @@ class Session final : public net::ClientState {
   // ---- WATCH ----
   std::shared_ptr<WatchToken> watch;  // null: nothing watched
 
+  uint64_t queue_wait_ns = 0;  // how long the current batch waited for a pool thread
+
   // ---- between two runs of one command; the executor's ----
   Wake wake = Wake::kFirstRun;        // why the next command runs again
   bool needs_gate = false;            // … it asked for the exclusive gate
@@ -69,7 +71,7 @@ class Session final : public net::ClientState {
   std::unique_ptr<CommitGroup> stalled;  // a commit that RocksDB would have stalled: finish it first, in the slow lane
 
   // Forgets queue and flags. Watched keys are the WatchTable's to forget.
-  void ClearQueue();
+  void DiscardTransaction();
   // Shows the current state in *info.
   void Publish();
 };

@@ -8,6 +8,7 @@
 #include "server/config_table.h"
 #include "server/monitor_hub.h"
 #include "server/session.h"
+#include "server/watch_table.h"
 #include "server/stats.h"
 #include "server/version.h"
 
@@ -152,6 +153,8 @@ Status Reset(CommandContext& ctx) {
   Session& session = ctx.session;
   ClientInfo& info = *session.info;
   session.DiscardTransaction();
+  ctx.services.watches.Forget(session.watch);
+  info.watched_keys = 0;
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
   session.no_evict = session.no_touch = false;

@@ -26,7 +26,7 @@ Status Multi(CommandContext& ctx) {
 
 Status Discard(CommandContext& ctx) {
   if (!ctx.session.in_multi) return Status::Message("ERR DISCARD without MULTI");
-  ctx.session.ClearQueue();
+  ctx.session.DiscardTransaction();
   Unwatch(ctx);
   ctx.reply.Ok();
   return Ok();
@@ -102,14 +102,14 @@ Status Exec(CommandContext& ctx) {
   Session& session = ctx.session;
   if (!session.in_multi) return Status::Message("ERR EXEC without MULTI");
   if (session.dirty_exec) {
-    session.ClearQueue();
+    session.DiscardTransaction();
     Unwatch(ctx);
     return ErrorCode::kExecAbort;
   }
   bool broken = false;
   BASALT_RETURN_IF_ERROR(WatchBroken(ctx, &broken));
   if (broken) {
-    session.ClearQueue();
+    session.DiscardTransaction();
     Unwatch(ctx);
     ctx.reply.NullArray();
     return Ok();
@@ -128,7 +128,7 @@ Status Exec(CommandContext& ctx) {
       return status;
     }
   }
-  session.ClearQueue();
+  session.DiscardTransaction();
   Unwatch(ctx);
   return Ok();
 }

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "net/command_batch.h"
+#include "net/conn_id.h"
+#include "net/request_handler.h"
+
+namespace basalt::net {
+
+class WorkerThread;
+
+// ---- What other threads tell a worker ----
+
+// DispatchThread: a client was accepted; info.id is given by the worker.
+struct NewClient {
+  std::unique_ptr<ConnInfo> info;
+};
+
+// A batch comes back.
+struct BatchDone {
+  enum class Rest : uint8_t { kNone, kContinue };  // kContinue: submit it again to `lane` once its replies are out
+
+  explicit BatchDone(BatchPtr done, Rest then = Rest::kNone, Lane where = Lane::kFast)
+      : batch(std::move(done)), rest(then), lane(where) {}
+
+  BatchPtr batch;
+  Rest rest;
+  Lane lane;
+};
+
+// A batch is about to wait somewhere else; what belongs to the connection comes back without it.
+struct Parked {
+  struct Contents {
+    ConnId conn;
+    uint64_t sequence;
+    int64_t deadline_ms;  // CLOCK_REALTIME; 0: none
+    PeerEnd peer_end;
+    InputBuffer input;
+    OutputBuffer replies;
+    ConnSettings settings;
+  };
+  std::unique_ptr<Contents> contents;
+};
+
+struct PushBytes {
+  ConnId conn;
+  std::shared_ptr<const std::string> bytes;
+};
+
+struct KillClient {
+  ConnId conn;
+  CloseReason reason;
+};
+
+struct ConfigureClient {
+  ConnId conn;
+  std::unique_ptr<ConnSettings> settings;
+};
+
+// The rare rest: tunables, periodic tasks, shutdown.
+struct RunTask {
+  std::function<void(WorkerThread&)> task;
+};
+
+using WorkerEvent = std::variant<BatchDone, NewClient, Parked, PushBytes, KillClient, ConfigureClient, RunTask>;
+
+// The one door into a worker: anyone pushes, the owner drains. A vector swapped under a mutex, and a pipe that makes
+// the owner's epoll return; a byte is written only when the queue was empty, so a burst costs one wake-up.
+//
+// Owner: a WorkerThread.
+class NotifyQueue {
+ public:
+  NotifyQueue();
+  ~NotifyQueue();
+  NotifyQueue(const NotifyQueue&) = delete;
+  NotifyQueue& operator=(const NotifyQueue&) = delete;
+
+  // ---- Any thread ----
+  void Push(WorkerEvent event);
+  // Takes those batches that belong to `worker`; the others stay in the span.
+  void PushReturned(std::span<BatchPtr> batches, uint32_t worker);
+  uint64_t pipe_writes() const { return pipe_writes_.load(std::memory_order_relaxed); }
+
+  // ---- Owner ----
+  // Becomes readable when there is something to drain.
+  int read_fd() const { return pipe_[0]; }
+  // Empties the pipe, then swaps the queue into *events (its old contents are dropped). In the other order a push
+  // between the two would find its queue non-empty or its byte swallowed, and nobody would wake up.
+  void Drain(std::vector<WorkerEvent>* events);
+
+ private:
+  void Wake();
+
+  int pipe_[2];
+  std::atomic<uint64_t> pipe_writes_{0};
+
+  std::mutex mu_;
+  std::vector<WorkerEvent> events_;  // guarded by mu_
+};
+
+}  // namespace basalt::net

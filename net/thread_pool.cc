@@ -1,0 +1,192 @@
+#include "net/thread_pool.h"
+
+#include <glog/logging.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "net/clock.h"
+
+namespace basalt::net {
+
+void ThreadPool::Ring::Push(BatchPtr batch) {
+  if (size_ == slots_.size()) {
+    std::vector<BatchPtr> larger(std::max<size_t>(64, 2 * slots_.size()));
+    for (size_t i = 0; i < size_; ++i) larger[i] = std::move(slots_[(head_ + i) & (slots_.size() - 1)]);
+    slots_.swap(larger);
+    head_ = 0;
+  }
+  slots_[(head_ + size_++) & (slots_.size() - 1)] = std::move(batch);
+}
+
+BatchPtr ThreadPool::Ring::Pop() {
+  BatchPtr batch = std::move(slots_[head_]);
+  head_ = (head_ + 1) & (slots_.size() - 1);
+  --size_;
+  return batch;
+}
+
+ThreadPool::ThreadPool(int fast_threads, int slow_threads, RequestHandler* handler)
+    : handler_(handler), thread_count_{fast_threads, slow_threads} {
+  CHECK_GE(fast_threads, 1);
+  CHECK_GE(slow_threads, 1);
+}
+
+ThreadPool::~ThreadPool() { Stop(); }
+
+void ThreadPool::Start() {
+  CHECK(!running_);
+  running_ = true;
+  int thread = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    for (int i = 0; i < thread_count_[lane]; ++i, ++thread) {
+      lanes_[lane].threads.emplace_back([this, lane, thread] { Run(static_cast<Lane>(lane), thread); });
+      const std::string name = (lane == 0 ? "fast-" : "slow-") + std::to_string(i);
+      pthread_setname_np(lanes_[lane].threads.back().native_handle(), name.c_str());
+    }
+  }
+}
+
+void ThreadPool::Stop() {
+  if (!running_) return;
+  running_ = false;
+  for (LaneState& lane : lanes_) {
+    {
+      std::lock_guard lock(lane.mu);
+      lane.stopping = true;
+    }
+    lane.work.notify_all();
+  }
+  for (LaneState& lane : lanes_) {
+    for (std::thread& thread : lane.threads) thread.join();
+    lane.threads.clear();
+  }
+}
+
+void ThreadPool::Submit(std::vector<BatchPtr>* batches, Lane lane_name) {
+  if (batches->empty()) return;
+  LaneState& lane = lanes_[static_cast<int>(lane_name)];
+  const uint64_t now = MonotonicNs();
+  bool wake;
+  {
+    std::lock_guard lock(lane.mu);
+    for (BatchPtr& batch : *batches) {
+      CHECK(batch && batch->client && !batch->finished()) << "a batch without work";
+      batch->enqueued_ns = now;
+      lane.queue.Push(std::move(batch));
+    }
+    NoteOldest(lane);
+    wake = ShouldWake(lane);
+  }
+  if (wake) lane.work.notify_one();
+  batches->clear();
+}
+
+void ThreadPool::Submit(BatchPtr batch, Lane lane_name) {
+  LaneState& lane = lanes_[static_cast<int>(lane_name)];
+  CHECK(batch && batch->client && !batch->finished()) << "a batch without work";
+  batch->enqueued_ns = MonotonicNs();
+  bool wake;
+  {
+    std::lock_guard lock(lane.mu);
+    lane.queue.Push(std::move(batch));
+    NoteOldest(lane);
+    wake = ShouldWake(lane);
+  }
+  if (wake) lane.work.notify_one();
+}
+
+void ThreadPool::WakeIfStale(uint64_t now_ns) {
+  for (LaneState& lane : lanes_) {
+    const uint64_t oldest = lane.oldest_ns.load(std::memory_order_relaxed);
+    if (oldest == 0 || now_ns < oldest + kStaleNs || lane.sleeping.load(std::memory_order_relaxed) == 0) continue;
+    bool wake;
+    {
+      std::lock_guard lock(lane.mu);
+      wake = !lane.queue.empty() && ShouldWake(lane);
+    }
+    if (wake) lane.work.notify_one();
+  }
+}
+
+bool ThreadPool::ShouldWake(LaneState& lane) {
+  if (lane.sleeping.load(std::memory_order_relaxed) <= lane.wakes_pending) return false;
+  ++lane.wakes_pending;
+  ++lane.wakes;
+  return true;
+}
+
+void ThreadPool::NoteOldest(LaneState& lane) {
+  lane.oldest_ns.store(lane.queue.empty() ? 0 : lane.queue.front().enqueued_ns, std::memory_order_relaxed);
+}
+
+void ThreadPool::Run(Lane lane_name, int thread) {
+  LaneState& lane = lanes_[static_cast<int>(lane_name)];
+  for (;;) {
+    std::vector<BatchPtr> batches = Grab(lane);
+    if (batches.empty()) return;
+    handler_->Execute(std::move(batches), lane_name, thread);
+  }
+}
+
+std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane) {
+  const size_t threads = static_cast<size_t>(thread_count_[&lane - lanes_]);
+  std::vector<BatchPtr> batches;
+  bool wake = false;
+  {
+    std::unique_lock lock(lane.mu);
+    while (lane.queue.empty()) {
+      if (lane.stopping) return batches;
+      lane.sleeping.fetch_add(1, std::memory_order_relaxed);
+      lane.work.wait(lock);
+      lane.sleeping.fetch_sub(1, std::memory_order_relaxed);
+      if (lane.wakes_pending > 0) --lane.wakes_pending;
+    }
+    const size_t take = std::min((lane.queue.size() + threads - 1) / threads, kGrabMax);
+    batches.reserve(take);
+    const uint64_t now = MonotonicNs();
+    for (size_t i = 0; i < take; ++i) {
+      BatchPtr batch = lane.queue.Pop();
+      batch->queue_wait_ns = now > batch->enqueued_ns ? now - batch->enqueued_ns : 0;
+      lane.wait_ns_sum += batch->queue_wait_ns;
+      lane.wait_ns_max = std::max(lane.wait_ns_max, batch->queue_wait_ns);
+      batches.push_back(std::move(batch));
+    }
+    lane.batches += take;
+    NoteOldest(lane);
+    wake = !lane.queue.empty() && ShouldWake(lane);
+  }
+  if (wake) lane.work.notify_one();
+  return batches;
+}
+
+TransportStats::LaneStats ThreadPool::Stats(Lane lane_name) const {
+  const LaneState& lane = lanes_[static_cast<int>(lane_name)];
+  std::lock_guard lock(lane.mu);
+  TransportStats::LaneStats stats;
+  stats.batches = lane.batches;
+  stats.queue_wait_ns_sum = lane.wait_ns_sum;
+  stats.queue_wait_ns_max = lane.wait_ns_max;
+  stats.queued = lane.queue.size();
+  return stats;
+}
+
+uint64_t ThreadPool::futex_wakes() const {
+  uint64_t wakes = 0;
+  for (const LaneState& lane : lanes_) {
+    std::lock_guard lock(lane.mu);
+    wakes += lane.wakes;
+  }
+  return wakes;
+}
+
+void ThreadPool::ResetStats() {
+  for (LaneState& lane : lanes_) {
+    std::lock_guard lock(lane.mu);
+    lane.batches = lane.wait_ns_sum = lane.wait_ns_max = lane.wakes = 0;
+  }
+}
+
+}  // namespace basalt::net

@@ -1,0 +1,24 @@
+#include "server/command_context.h"
+
+#include <glog/logging.h>
+
+#include <utility>
+
+#include "server/session.h"
+
+namespace basalt {
+
+CommandContext::CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply,
+                               Session& session, const Services& services, storage::ReadView& view, storage::WriteTxn* txn,
+                               net::Lane lane)
+    : spec(spec), argv(argv), reply(reply), session(session), services(services), lane(lane), view_(view), txn_(txn) {}
+
+storage::DbIndex CommandContext::db() const { return session.db; }
+
+Status CommandContext::Park(ParkRequest request) {
+  CHECK(!deny_blocking) << spec.name << " must not wait here";
+  park_ = std::move(request);
+  return ErrorCode::kParked;
+}
+
+}  // namespace basalt

@@ -1,0 +1,123 @@
+#include "server/commands/key_access.h"
+
+#include <algorithm>
+
+#include "server/session.h"
+#include "server/stats.h"
+
+namespace basalt {
+
+using storage::StringStore;
+
+Status CheckLaneBytes(const CommandContext& ctx, uint64_t bytes) {
+  return bytes > kFastLaneBytesMax && !ctx.in_slow_lane() ? ErrorCode::kNeedSlowLane : ErrorCode::kOk;
+}
+
+Status CheckLaneKeys(const CommandContext& ctx, size_t keys) {
+  return keys > kFastLaneKeysMax && !ctx.in_slow_lane() ? ErrorCode::kNeedSlowLane : ErrorCode::kOk;
+}
+
+namespace {
+
+// A key of another type was found all the same.
+storage::Status Counted(CommandContext& ctx, storage::Status status) {
+  if (status == storage::Status::kOk || status == storage::Status::kWrongType) {
+    ctx.services.stats.KeyspaceHit();
+  } else if (status == storage::Status::kNotFound) {
+    ctx.services.stats.KeyspaceMiss();
+  }
+  return status;
+}
+
+// Whether the reads of one lookup are uses of the key.
+class UseScope {
+ public:
+  UseScope(storage::ReadView& view, bool counts) : view_(view) { view_.CountAsUse(counts); }
+  ~UseScope() { view_.CountAsUse(true); }
+  UseScope(const UseScope&) = delete;
+
+ private:
+  storage::ReadView& view_;
+};
+
+}  // namespace
+
+storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                          storage::RecordPtr* record) {
+  const UseScope scope(view, !ctx.session.no_touch);
+  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+}
+
+storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                             StringStore::Rows rows, storage::StringValue* value) {
+  const UseScope scope(view, !ctx.session.no_touch);
+  return Counted(ctx, StringStore::Find(view, ctx.db(), key, rows, value));
+}
+
+storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                        storage::RecordPtr* record) {
+  const UseScope scope(view, false);
+  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+}
+
+storage::Status TouchKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                         storage::RecordPtr* record) {
+  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+}
+
+Status ReplyStringRange(CommandContext& ctx, storage::ReadView& view, const storage::StringValue& value,
+                        uint64_t offset, uint64_t length) {
+  if (value.inlined) {
+    ctx.reply.Bulk(value.view().substr(offset, length));
+    return Ok();
+  }
+  BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, length));
+  ctx.reply.BulkHeader(length);
+  net::ReplyBuilder& reply = ctx.reply;
+  BASALT_RETURN_IF_ERROR(StringStore::ForEachPiece(view, value, offset, length, [&reply](std::string_view piece) {
+    reply.Raw(piece);
+    return true;
+  }));
+  reply.Raw("\r\n");
+  return Ok();
+}
+
+Status ReplyString(CommandContext& ctx, storage::ReadView& view, const storage::StringValue& value) {
+  return ReplyStringRange(ctx, view, value, 0, value.length);
+}
+
+Status WholeString(storage::ReadView& view, const storage::StringValue& value, std::string* buffer,
+                   std::string_view* bytes) {
+  if (value.inlined) {
+    *bytes = value.view();
+    return Ok();
+  }
+  buffer->clear();
+  buffer->reserve(value.length);
+  BASALT_RETURN_IF_ERROR(StringStore::Read(view, value, 0, value.length, buffer));
+  *bytes = *buffer;
+  return Ok();
+}
+
+Status SetStringAs(CommandContext& ctx, const storage::HashedKey& key, std::string_view bytes, int64_t expire_ms,
+                   storage::Encoding encoding) {
+  storage::RecordPtr old;
+  const storage::Status found = ctx.txn().GetRecord(ctx.db(), key, &old);
+  if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
+  if (bytes.size() > storage::kInlineStringBytesMax || StringStore::EncodingOf(bytes) == encoding) {
+    return StringStore::Set(ctx.txn(), ctx.db(), key, bytes, expire_ms);
+  }
+  const storage::RecordHeader header{
+      .type = storage::ValueType::kString, .encoding = encoding, .expire_ms = expire_ms, .object_id = 0};
+  ctx.txn().Put(ctx.db(), key, storage::Record::Make(header, bytes));
+  return Ok();
+}
+
+ByteRange ClampRange(int64_t start, int64_t end, uint64_t size) {
+  const int64_t length = static_cast<int64_t>(size);
+  if (start < 0) start = std::max<int64_t>(length + start, 0);
+  if (end < 0) end = std::max<int64_t>(length + end, 0);
+  return {start, std::min(end, length - 1)};
+}
+
+}  // namespace basalt
