@@ -26,9 +26,9 @@
 
 namespace basalt {
 
-// Runs commands of the data families against a real Storage in a folder of its own, without sockets, threads or the executor: what is
-// tested is the handlers. Each command is a commit of its own. As in the server it starts in the fast lane, with memory only, and runs again in
-// the slow lane when it asks for that.
+// Runs commands of the data families against a real Storage in a folder of its own, without sockets, threads or the
+// executor: what is tested is the handlers. Each command is a commit of its own. As in the server it starts in the fast
+// lane, with memory only, and runs again in the slow lane when it asks for that.
 class CommandRunner {
  public:
   explicit CommandRunner(std::string dir) : dir_(std::move(dir)) {
@@ -111,8 +111,9 @@ class CommandRunner {
   }
 
   static std::span<const std::span<const CommandSpec>> Families() {
-    static const std::span<const CommandSpec> kFamilies[] = {StringCommands(),   BitmapCommands(), HyperloglogCommands(),
-                                                             KeyspaceCommands(), ExpiryCommands(), ObjectCommands()};
+    static const std::span<const CommandSpec> kFamilies[] = {StringCommands(),      BitmapCommands(),
+                                                             HyperloglogCommands(), KeyspaceCommands(),
+                                                             ExpiryCommands(),      ObjectCommands()};
     return kFamilies;
   }
 
