@@ -80,8 +80,9 @@ class CommandContext {
 
   // Reads: of the snapshot, or of the pending writes of this client's group.
   storage::ReadView& view() { return view_; }
-  // REQUIRES: the row has kCmdWrite; the keys of the row's key specs are locked.
+  // REQUIRES: can_write(): the row has kCmdWrite or kCmdLockKeys; the keys of its key specs are locked.
   storage::WriteTxn& txn() { return *txn_; }
+  bool can_write() const { return txn_ != nullptr; }
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // True while EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;

@@ -41,7 +41,7 @@ enum CommandFlag : uint64_t {
   kCmdSlowLane = 1ull << 32,   // always runs in the slow lane (KEYS, SAVE, DEBUG SLEEP, …)
   kCmdExclusive = 1ull << 33,  // writes run with the exclusive gate closed (FLUSHALL, SWAPDB)
   kCmdImmediate = 1ull << 34,  // inside MULTI it runs at once instead of being queued (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
-  kCmdLockKeys = 1ull << 35,   // reads only, but under the locks of its keys (WATCH)
+  kCmdLockKeys = 1ull << 35,   // read-only to clients and gates, but runs in a WriteTxn under the locks of its keys (WATCH; PFCOUNT, which keeps what it computed)
   kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
 };
 

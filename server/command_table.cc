@@ -130,7 +130,7 @@ std::string_view Command::own_name() const {
 
 CommandTable::CommandTable() {
   const std::span<const CommandSpec> families[] = {StringCommands(),   BitmapCommands(),      HyperloglogCommands(),
-                                                   KeyspaceCommands(), TransactionCommands(), ConnectionCommands(),
+                                                   KeyspaceCommands(), ExpiryCommands(), ObjectCommands(), TransactionCommands(), ConnectionCommands(),
                                                    ClientCommands(),   ServerCommands(),      ScriptingCommands()};
   Build(families);
 }

@@ -7,8 +7,8 @@
 namespace basalt::storage {
 
 // Lets one caller be the only writer (FLUSHDB, SWAPDB, scripts on undeclared keys, CLIENT PAUSE). Every commit group
-// holds it shared from its first lock to its commit: a flag on a cache line of its own, set, then `closed` is loaded; if
-// closed, the flag is unset and the group parks. Any thread.
+// holds it shared from its first lock to its commit: a flag on a cache line of its own, set, then `closed` is loaded;
+// if closed, the flag is unset and the group parks. Any thread.
 class ExclusiveGate {
  public:
   ExclusiveGate();

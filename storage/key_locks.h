@@ -10,10 +10,11 @@
 
 namespace basalt::storage {
 
-// Striped key locks, by hash of the user key alone (so that SELECT, MOVE and SWAPDB inside MULTI lock correctly). FIFO; owned by a commit
-// group or a waiting batch, never by a thread. No thread ever blocks here: TryLock fails, or Wait enqueues and calls
-// back. A TryLock fails when anyone waits. Multi-stripe waiters take stripes in ascending order, keeping those they
-// have, so there is no deadlock: whoever holds stripes without being in ascending order never waits. Any thread.
+// Striped key locks, by hash of the user key alone (so that SELECT, MOVE and SWAPDB inside MULTI lock correctly). FIFO;
+// owned by a commit group or a waiting batch, never by a thread. No thread ever blocks here: TryLock fails, or Wait
+// enqueues and calls back. A TryLock fails when anyone waits. Multi-stripe waiters take stripes in ascending order,
+// keeping those they have, so there is no deadlock: whoever holds stripes without being in ascending order never waits.
+// Any thread.
 class KeyLocks {
  public:
   static constexpr uint32_t kStripes = 16384;
@@ -48,9 +49,15 @@ class KeyLocks {
   // one, or before Wait returns. It must only hand the grant on (submit the batch).
   void Wait(std::span<const HashedKey> keys, std::function<void(Grant)> granted);
 
-  // Version of a stripe: moved by every commit that touches it; a record read before a move must not fill the cache after it.
+  // Version of a stripe, odd while a commit that touches it is under way: a record that was read from disk at version v
+  // may fill the cache only while the version still is v, and even.
   uint64_t Version(Stripe stripe) const;
-  void BumpVersion(Stripe stripe);
+  // Around the Write of a commit. Idempotent. REQUIRES: the caller holds the stripe, or is the only writer. `sequence`:
+  // not less than that of the commit; 0 when nothing was written.
+  void BeginWrite(Stripe stripe);
+  void EndWrite(Stripe stripe, uint64_t sequence);
+  // Of the last commit that touched the stripe (or more), since start. Means nothing while the version is odd.
+  uint64_t LastSequence(Stripe stripe) const;
 
   uint64_t waits() const;  // since start, for INFO
 

@@ -19,14 +19,16 @@ class Keyspace {
     RecordPtr record;
   };
 
-  // SCAN: visits the live keys of whole buckets from `cursor` on until about `count` were *looked at*; returns the next cursor,
-  // 0 at the end (always < 2^40). Stateless: no key present throughout is missed or repeated, across restarts too.
-  // `visit` gets every live key; filtering is the caller's.
+  // SCAN: visits the live keys of whole buckets from `cursor` on until about `count` were *looked at*; returns the next
+  // cursor, 0 at the end (always < 2^40). Stateless: no key present throughout is missed or repeated, across restarts
+  // too. `visit` gets every live key; filtering is the caller's.
   static Status Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t count,
                      const std::function<void(std::string_view key, const RecordPtr& record)>& visit, uint64_t* next);
   // All live keys, in bounded windows; `visit` returns false to stop.
-  static Status ForEach(ReadView& view, DbIndex db, const std::function<bool(std::string_view key, const RecordPtr& record)>& visit);
-  // A live key, each with the same chance as far as the hash order allows (DESIGN §4, fair random). kNotFound when empty.
+  static Status ForEach(ReadView& view, DbIndex db,
+                        const std::function<bool(std::string_view key, const RecordPtr& record)>& visit);
+  // A live key, each with the same chance as far as the hash order allows (DESIGN §4, fair random). kNotFound when
+  // empty.
   static Status Random(ReadView& view, DbIndex db, std::string* key);
 
   // Sets or clears (kNoExpire) the expiry of a live key. kNotFound.

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string_view>
+#include <utility>
 
 namespace basalt::storage {
 
@@ -10,11 +13,19 @@ enum class ValueType : uint8_t { kString = 1, kHash = 2, kList = 3, kSet = 4, kZ
 
 // What OBJECT ENCODING answers: a logical flag that follows Redis' limits, not our layout.
 enum class Encoding : uint8_t {
-  kRaw = 0, kInt = 1, kEmbstr = 2, kListpack = 3, kHashtable = 4, kQuicklist = 5, kIntset = 6, kSkiplist = 7, kStream = 8,
+  kRaw = 0,
+  kInt = 1,
+  kEmbstr = 2,
+  kListpack = 3,
+  kHashtable = 4,
+  kQuicklist = 5,
+  kIntset = 6,
+  kSkiplist = 7,
+  kStream = 8,
 };
 
-std::string_view TypeName(ValueType type);          // "string", "hash", …
-std::string_view EncodingName(Encoding encoding);   // "raw", "int", …
+std::string_view TypeName(ValueType type);         // "string", "hash", …
+std::string_view EncodingName(Encoding encoding);  // "raw", "int", …
 
 inline constexpr int64_t kNoExpire = 0;
 
@@ -32,15 +43,19 @@ class RecordPtr {
  public:
   RecordPtr() = default;
   RecordPtr(std::nullptr_t) {}
-  RecordPtr(const RecordPtr& other);
+  inline RecordPtr(const RecordPtr& other);
   RecordPtr(RecordPtr&& other) noexcept : record_(other.record_) { other.record_ = nullptr; }
-  RecordPtr& operator=(RecordPtr other) noexcept;
-  ~RecordPtr();
+  RecordPtr& operator=(RecordPtr other) noexcept {
+    std::swap(record_, other.record_);
+    return *this;
+  }
+  inline ~RecordPtr();
 
   const Record* operator->() const { return record_; }
   const Record& operator*() const { return *record_; }
   const Record* get() const { return record_; }
   explicit operator bool() const { return record_ != nullptr; }
+  friend bool operator==(const RecordPtr& a, std::nullptr_t) { return a.record_ == nullptr; }
 
  private:
   friend class Record;
@@ -48,9 +63,9 @@ class RecordPtr {
   const Record* record_ = nullptr;
 };
 
-// The value of one key in `meta`, immutable, in the bytes that are on disk (FORMAT.md): header, then payload. The payload of a
-// string of up to kInlineStringBytesMax is the string itself; of a packed collection its elements; of anything
-// larger what its store needs to find its rows. One allocation. Any thread.
+// The value of one key in `meta`, immutable, in the bytes that are on disk (FORMAT.md): header, then payload. The
+// payload of a string of up to kInlineStringBytesMax is the string itself; of a packed collection its elements; of
+// anything larger what its store needs to find its rows. One allocation. Any thread.
 class Record {
  public:
   static RecordPtr Make(const RecordHeader& header, std::string_view payload);
@@ -70,6 +85,8 @@ class Record {
  private:
   friend class RecordPtr;
   Record() = default;
+  static Record* Allocate(size_t stored_bytes);
+  char* mutable_bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 
   mutable std::atomic<uint32_t> references_{1};
@@ -77,5 +94,19 @@ class Record {
   uint32_t payload_offset_ = 0;
   RecordHeader header_;
 };
+
+inline RecordPtr::RecordPtr(const RecordPtr& other) : record_(other.record_) {
+  if (record_ != nullptr) record_->references_.fetch_add(1, std::memory_order_relaxed);
+}
+
+inline RecordPtr::~RecordPtr() {
+  if (record_ == nullptr) return;
+  // The last one frees: it must see what all others did before they let go.
+  if (record_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    Record* record = const_cast<Record*>(record_);
+    record->~Record();
+    ::operator delete(record);
+  }
+}
 
 }  // namespace basalt::storage

@@ -2,18 +2,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "storage/key.h"
 #include "storage/metadata.h"
 #include "storage/status.h"
-
-namespace rocksdb {
-class Iterator;
-class PinnableSlice;
-}
 
 namespace basalt::storage {
 
@@ -30,8 +25,8 @@ enum class ReadTier : uint8_t {
 // What one command (or EXEC, or script) reads through. Takes no locks. The clock is frozen for its lifetime.
 //
 // A read of one record uses the record cache or one Get. Before the first row or the second key it must be told so with
-// RequireSnapshot(): from then on everything is read as of one moment; a cached record counts only when it was committed
-// before that moment.
+// RequireSnapshot(): from then on everything is read as of one moment; a cached record counts only when it was
+// committed before that moment.
 //
 // Pool thread that created it only; short-lived (it may hold back reclaim).
 class ReadView {
@@ -44,6 +39,9 @@ class ReadView {
   int64_t now_ms() const { return now_ms_; }
   ReadTier tier() const { return tier_; }
   Storage& storage() const { return storage_; }
+
+  // Whether the reads that follow are uses of their keys (OBJECT IDLETIME and FREQ tell of them). They are unless told otherwise.
+  void CountAsUse(bool on) { counts_as_use_ = on; }
 
   // Idempotent. In a WriteTxn it does nothing: its keys are locked.
   virtual void RequireSnapshot();
@@ -58,16 +56,53 @@ class ReadView {
 
   // Rows of [lower, upper) in order, `visit` returns false to stop.
   using RowVisitor = bool (*)(void* context, std::string_view row_key, std::string_view value);
-  virtual Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit, void* context);
+  virtual Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
+                          void* context);
+
+  // Records whose bucket is in [first, last), in order of bucket, as of one moment; those that have expired too. For
+  // Keyspace.
+  using RecordVisitor = bool (*)(void* context, uint64_t bucket, std::string_view key, const RecordPtr& record);
+  virtual Status ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
+                             void* context);
+
+  // Keys of a database as this view sees them (a WriteTxn: with its own), expired ones not yet removed included.
+  virtual uint64_t KeyCount(DbIndex db) const;
 
  protected:
+  virtual Namespace NamespaceOf(DbIndex db) const;
+  // The stored record, expired or not, from the cache or from disk.
+  Status LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* record);
+
   Storage& storage_;
   int64_t now_ms_;
   ReadTier tier_;
+  bool counts_as_use_ = true;
 
  private:
+  Status ReadRecordFromDisk(Namespace ns, const HashedKey& key, RecordPtr* record);
+
   struct SnapshotHolder;
   std::unique_ptr<SnapshotHolder> snapshot_;
 };
+
+// Lambdas for the visitors above, without a std::function: ScanRows(view, family, lower, upper, [&](key, value) { … }).
+template <typename Visit>
+Status ScanRows(ReadView& view, RowFamily family, std::string_view lower, std::string_view upper, Visit&& visit) {
+  return view.ScanRows(
+      family, lower, upper,
+      [](void* context, std::string_view key, std::string_view value) {
+        return (*static_cast<std::remove_reference_t<Visit>*>(context))(key, value);
+      },
+      const_cast<void*>(static_cast<const void*>(&visit)));
+}
+template <typename Visit>
+Status ScanRecords(ReadView& view, DbIndex db, uint64_t first_bucket, uint64_t last_bucket, Visit&& visit) {
+  return view.ScanRecords(
+      db, first_bucket, last_bucket,
+      [](void* context, uint64_t bucket, std::string_view key, const RecordPtr& record) {
+        return (*static_cast<std::remove_reference_t<Visit>*>(context))(bucket, key, record);
+      },
+      const_cast<void*>(static_cast<const void*>(&visit)));
+}
 
 }  // namespace basalt::storage

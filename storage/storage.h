@@ -22,21 +22,23 @@ namespace basalt::storage {
 enum class SyncPolicy : uint8_t { kAlways, kEverySecond, kNo };  // appendfsync always | everysec | no
 
 struct StorageOptions {
-  std::string dir;                    // created when missing; refused when it holds something that is not Basalt's
+  std::string dir;  // created when missing; refused when it holds something that is not Basalt's
   int databases = 16;
-  uint64_t memory_bytes = 1ull << 30; // the one memory setting: record cache, block cache and write buffers come out of it
+  uint64_t memory_bytes =
+      1ull << 30;  // the one memory setting: record cache, block cache and write buffers come out of it
   SyncPolicy sync_policy = SyncPolicy::kEverySecond;
-  std::string compression = "lz4";    // none | snappy | lz4 | zstd; levels 0 and 1 are never compressed
-  bool blob_files = false;            // values of `big` in blob files
+  std::string compression = "lz4";  // none | snappy | lz4 | zstd; levels 0 and 1 are never compressed
+  bool blob_files = false;          // values of `big` in blob files
   uint64_t blob_bytes_min = 16 * 1024;
-  int background_jobs = 2;            // flushes and compactions
+  int background_jobs = 2;  // flushes and compactions
   uint64_t disk_free_warn_bytes = 1ull << 30;
-  uint64_t disk_free_stop_bytes = 256ull << 20;  // below this, writes are refused (kReadOnly) until there is space again
-  uint64_t ballast_bytes = 64ull << 20;          // a file that is given up so that the WAL never meets a full disk
+  uint64_t disk_free_stop_bytes =
+      256ull << 20;                      // below this, writes are refused (kReadOnly) until there is space again
+  uint64_t ballast_bytes = 64ull << 20;  // a file that is given up so that the WAL never meets a full disk
   uint64_t string_bytes_max = 512ull << 20;
-  std::function<int64_t()> now_ms;    // Unix time; null: the system clock. For tests with clock jumps
-  rocksdb::Env* env = nullptr;        // null: the default. For fault injection
-  bool background = true;             // false: no threads; tests call the cycles themselves
+  std::function<int64_t()> now_ms;  // Unix time; null: the system clock. For tests with clock jumps
+  rocksdb::Env* env = nullptr;      // null: the default. For fault injection
+  bool background = true;           // false: no threads; tests call the cycles themselves
 };
 
 struct DatabaseCounts {
@@ -45,7 +47,12 @@ struct DatabaseCounts {
   int64_t average_ttl_ms = 0;  // estimated from the TTL index
 };
 
-enum class Health : uint8_t { kOk, kDiskLow /* warned */, kReadOnly /* no space */, kFailed /* I/O error, reopening */ };
+enum class Health : uint8_t {
+  kOk,
+  kDiskLow /* warned */,
+  kReadOnly /* no space */,
+  kFailed /* I/O error, reopening */
+};
 
 struct BackupStatus {
   bool running = false;
@@ -62,7 +69,7 @@ struct StorageStats {
   uint64_t memtable_bytes = 0, table_readers_bytes = 0;
   uint64_t commits = 0, commit_keys = 0, commit_failures = 0;
   uint64_t wal_syncs = 0, wal_bytes = 0;
-  uint64_t expired_keys = 0;            // removed because their time had come
+  uint64_t expired_keys = 0;  // removed because their time had come
   uint64_t expire_cycle_us = 0;
   uint64_t garbage_objects = 0, garbage_rows_estimate = 0, garbage_rows_removed = 0;
   uint64_t compactions_running = 0, compactions = 0, flushes_running = 0, write_stalls = 0, stall_us = 0;
@@ -76,8 +83,8 @@ struct StorageStats {
 // All data of one Basalt folder, on one RocksDB. Thread-safe unless stated.
 class Storage {
  public:
-  // Null and one clear line in *error: not a Basalt folder, a newer format, in use by another process, a WAL that ends before
-  // what had been synced, …
+  // Null and one clear line in *error: not a Basalt folder, a newer format, in use by another process, a WAL that ends
+  // before what had been synced, …
   static std::unique_ptr<Storage> Open(const StorageOptions& options, std::string* error);
   // REQUIRES: no ReadView, no WriteTxn. Syncs the WAL.
   ~Storage();
@@ -92,12 +99,14 @@ class Storage {
 
   // ---- keyspace ----
   DatabaseCounts Counts(DbIndex db) const;  // exact keys and expires
+  // OBJECT IDLETIME and FREQ, of keys in the record cache; false for others. Frequency as Redis' LFU counter.
+  bool AccessInfo(DbIndex db, const HashedKey& key, uint64_t* idle_seconds, uint8_t* frequency) const;
 
   // ---- durability ----
   void SetSyncPolicy(SyncPolicy policy);
   SyncPolicy sync_policy() const;
-  // Whether replies to a write that committed as `sequence` may leave now: with `always` when it is synced, with `everysec`
-  // unless the last successful sync is more than 2 s old, with `no` always.
+  // Whether replies to a write that committed as `sequence` may leave now: with `always` when it is synced, with
+  // `everysec` unless the last successful sync is more than 2 s old, with `no` always.
   bool ReplyMayLeave(uint64_t sequence) const;
   // Otherwise: calls `done(kOk)` when it may, or done(error) when the sync failed; on the sync thread. Short work only.
   void WhenReplyMayLeave(uint64_t sequence, std::function<void(Status)> done);
@@ -109,21 +118,21 @@ class Storage {
   Health health() const;
   std::string HealthReason() const;  // one line for -MISCONF and INFO
 
-  // Makes a consistent copy of everything committed so far under <dir>/backups/<name>; hard links where possible. Blocks its caller,
-  // not writers. One at a time.
+  // Makes a consistent copy of everything committed so far under <dir>/backups/<name>; hard links where possible.
+  // Blocks its caller, not writers. One at a time.
   Status Backup(std::string* path, std::string* error);
   BackupStatus backup_status() const;
 
   // ---- background, also callable by tests and DEBUG ----
   // Removes keys whose time had come, due ones only, at most `keys_max`; returns how many.
   uint64_t RunExpireCycle(uint64_t keys_max);
-  void SetActiveExpire(bool on);   // DEBUG SET-ACTIVE-EXPIRE
-  void PauseExpire(bool paused);   // CLIENT PAUSE: nothing expires meanwhile
+  void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
+  void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
   // Told about the keys that the expire cycle removed (the same observer as commits have). Set before clients arrive.
   void SetExpireObserver(class CommitObserver* observer);
   uint64_t RunGarbageCycle(uint64_t rows_max);
-  void Compact();                  // everything; slow
-  Status Flush();                  // memtables to disk
+  void Compact();  // everything; slow
+  Status Flush();  // memtables to disk
 
   void SetMemoryBytes(uint64_t bytes);
   StorageStats Stats() const;

@@ -11,9 +11,9 @@
 
 namespace basalt::storage {
 
-// Strings. Up to kInlineStringBytesMax they are the payload of their record; longer ones are rows ("chunks") of an object,
-// zero bytes where a chunk is absent or short, so a bit set at offset 2^32-1 costs one row. Strings written whole have
-// large chunks in `big`; strings changed in part (SETRANGE, SETBIT, APPEND) have small ones in `data`.
+// Strings. Up to kInlineStringBytesMax they are the payload of their record; longer ones are rows ("chunks") of an
+// object, zero bytes where a chunk is absent or short, so a bit set at offset 2^32-1 costs one row. Strings written
+// whole have large chunks in `big`; strings changed in part (SETRANGE, SETBIT, APPEND) have small ones in `data`.
 // FORMAT.md draws both.
 inline constexpr size_t kInlineStringBytesMax = 4096;
 
@@ -44,7 +44,8 @@ class StringStore {
   static Status Set(WriteTxn& txn, DbIndex db, const HashedKey& key, std::string_view bytes, int64_t expire_ms);
   // Replaces the bytes at `offset`, growing with zeros as needed; the expiry stays. *length: the new length.
   // kWrongType, kTooLarge.
-  static Status SetRange(WriteTxn& txn, DbIndex db, const HashedKey& key, uint64_t offset, std::string_view bytes, uint64_t* length);
+  static Status SetRange(WriteTxn& txn, DbIndex db, const HashedKey& key, uint64_t offset, std::string_view bytes,
+                         uint64_t* length);
   static Status Append(WriteTxn& txn, DbIndex db, const HashedKey& key, std::string_view bytes, uint64_t* length);
 
   // The logical encoding that Redis would give a string just set to `bytes`: kInt, kEmbstr (up to 44 bytes) or kRaw.

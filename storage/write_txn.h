@@ -21,12 +21,12 @@ enum class ChangeKind : uint8_t {
 struct Change {
   DbIndex db;
   ChangeKind kind;
-  bool created;  // kModified, and the key did not exist before
-  HashedKey key; // bytes valid during the call
+  bool created;   // kModified, and the key did not exist before
+  HashedKey key;  // bytes valid during the call
 };
 
-// Called by Commit after the write is in the WAL and visible, with the locks of all changed keys still held. Short work only: it
-// is where WATCH, tracking, keyspace events and blocked clients hook in.
+// Called by Commit after the write is in the WAL and visible, with the locks of all changed keys still held. Short work
+// only: it is where WATCH, tracking, keyspace events and blocked clients hook in.
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
@@ -35,8 +35,8 @@ class CommitObserver {
   virtual void OnDatabasesReplaced(std::span<const DbIndex> dbs) = 0;
 };
 
-// A commit group: the writes of one or several commands, of one or several clients, that reach RocksDB as one WriteBatch,
-// and the locks they need until then. All or nothing: for readers, after a crash, and on failure.
+// A commit group: the writes of one or several commands, of one or several clients, that reach RocksDB as one
+// WriteBatch, and the locks they need until then. All or nothing: for readers, after a crash, and on failure.
 //
 //   txn.LockKeys(…) -> kLocked?  commit what there is, then park the batch with KeyLocks::Wait
 //   txn.BeginCommand(now); … GetRecord / Put / Erase / PutRow …; txn.EndCommand() or txn.RollbackCommand()
@@ -45,8 +45,8 @@ class CommitObserver {
 //
 // Reads inside see the group's own pending writes. An overlay holds the last record of each touched key, so repeated
 // writes of one key cost one row in the WriteBatch; index entries (TTL), counters and garbage records are derived at
-// commit from the first and the last record. `original` records that have expired are removed, and reported as kExpired,
-// when they are met.
+// commit from the first and the last record. `original` records that have expired are removed, and reported as
+// kExpired, when they are met.
 //
 // One holder at a time: a pool thread, or the queue of stalled commits. Reused after Commit.
 class WriteTxn : public ReadView {
@@ -55,12 +55,15 @@ class WriteTxn : public ReadView {
   ~WriteTxn() override;  // pending writes are dropped, locks released
 
   // ---- locks ----
-  // Takes the stripes of all keys, all or none, and shares the exclusive gate; keys this group holds already count as free.
-  // kLocked: someone else holds or waits; nothing was taken by this call.
+  // Takes the stripes of all keys, all or none, and shares the exclusive gate; keys this group holds already count as
+  // free. kLocked: someone else holds or waits; nothing was taken by this call.
   Status LockKeys(std::span<const HashedKey> keys);
+  // After kLocked: whether it is the gate that is closed (ExclusiveGate::WhenOpen) and not a key that is held.
+  bool BlockedByGate() const;
   // Takes over locks that a parked batch was handed (KeyLocks::Wait).
   void AdoptLocks(KeyLocks::Grant grant);
-  // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then does nothing.
+  // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then
+  // does nothing.
   void RunExclusive();
 
   // ---- one command ----
@@ -77,7 +80,11 @@ class WriteTxn : public ReadView {
   Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) override;
   using ReadView::GetRecord;
   Status GetRow(RowFamily family, std::string_view row_key, std::string* value) override;
-  Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit, void* context) override;
+  Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
+                  void* context) override;
+  Status ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
+                     void* context) override;
+  uint64_t KeyCount(DbIndex db) const override;
 
   // ---- writes. REQUIRES: the key is locked by this group, and was read by GetRecord in this group ----
   // Sets the record. The rows of a replaced object (another object id) become garbage.
@@ -98,6 +105,13 @@ class WriteTxn : public ReadView {
   // A fresh object id, never handed out before, also not before a crash.
   uint64_t NewObjectId();
 
+  // ---- objects too large for one batch (DESIGN §4, large changes) ----
+  // Rows of a new object that are written at once, in small batches, outside of this group: a garbage record that is on
+  // disk before them takes them away unless the group commits. Blocks on the disk. REQUIRES: tier() == kDisk.
+  Status BeginLargeObject(uint64_t object_id, RowFamily family, uint64_t rows);
+  Status WriteLargeRow(std::string_view row_key, std::string_view value);
+  Status EndLargeObject();
+
   // Writes everything as one WriteBatch. kOk: visible and in the kernel. kIncomplete: `no_slowdown` and RocksDB would
   // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written,
   // cache and counters are as before. Always releases the locks but for kIncomplete.
@@ -105,6 +119,9 @@ class WriteTxn : public ReadView {
   Status Commit(CommitObserver* observer, bool no_slowdown, uint64_t* sequence);
   // Drops everything pending and unlocks.
   void Abort();
+
+ protected:
+  Namespace NamespaceOf(DbIndex db) const override;
 
  private:
   class Impl;

@@ -11,6 +11,8 @@ std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> HyperloglogCommands();
 std::span<const CommandSpec> KeyspaceCommands();
+std::span<const CommandSpec> ExpiryCommands();
+std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> ClientCommands();      // client_admin.cc: CLIENT …

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/session.h"
 #include "server/stats.h"
 
 namespace basalt {
@@ -28,16 +29,40 @@ storage::Status Counted(CommandContext& ctx, storage::Status status) {
   return status;
 }
 
+// Whether the reads of one lookup are uses of the key.
+class UseScope {
+ public:
+  UseScope(storage::ReadView& view, bool counts) : view_(view) { view_.CountAsUse(counts); }
+  ~UseScope() { view_.CountAsUse(true); }
+  UseScope(const UseScope&) = delete;
+
+ private:
+  storage::ReadView& view_;
+};
+
 }  // namespace
 
 storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                           storage::RecordPtr* record) {
+  const UseScope scope(view, !ctx.session.no_touch);
   return Counted(ctx, view.GetRecord(ctx.db(), key, record));
 }
 
 storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                              StringStore::Rows rows, storage::StringValue* value) {
+  const UseScope scope(view, !ctx.session.no_touch);
   return Counted(ctx, StringStore::Find(view, ctx.db(), key, rows, value));
+}
+
+storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                        storage::RecordPtr* record) {
+  const UseScope scope(view, false);
+  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+}
+
+storage::Status TouchKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                         storage::RecordPtr* record) {
+  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
 }
 
 Status ReplyStringRange(CommandContext& ctx, storage::ReadView& view, const storage::StringValue& value,
@@ -76,12 +101,12 @@ Status WholeString(storage::ReadView& view, const storage::StringValue& value, s
 
 Status SetStringAs(CommandContext& ctx, const storage::HashedKey& key, std::string_view bytes, int64_t expire_ms,
                    storage::Encoding encoding) {
-  if (bytes.size() > storage::kInlineStringBytesMax || StringStore::EncodingOf(bytes) == encoding) {
-    return StringStore::Set(ctx.txn(), ctx.db(), key, bytes, expire_ms);
-  }
   storage::RecordPtr old;
   const storage::Status found = ctx.txn().GetRecord(ctx.db(), key, &old);
   if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
+  if (bytes.size() > storage::kInlineStringBytesMax || StringStore::EncodingOf(bytes) == encoding) {
+    return StringStore::Set(ctx.txn(), ctx.db(), key, bytes, expire_ms);
+  }
   const storage::RecordHeader header{
       .type = storage::ValueType::kString, .encoding = encoding, .expire_ms = expire_ms, .object_id = 0};
   ctx.txn().Put(ctx.db(), key, storage::Record::Make(header, bytes));

@@ -27,6 +27,13 @@ storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const st
 storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                              storage::StringStore::Rows rows, storage::StringValue* value);
 
+// As LookupKey, but not a use of the key: its idle time and frequency stay as they are (TTL, TYPE, EXISTS, OBJECT).
+storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                        storage::RecordPtr* record);
+// As LookupKey, and a use of the key even under CLIENT NO-TOUCH (TOUCH).
+storage::Status TouchKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                         storage::RecordPtr* record);
+
 // Replies bytes [offset, offset + length) of a string as a bulk. REQUIRES: the range lies inside; found with
 // Rows::kNeeded.
 Status ReplyStringRange(CommandContext& ctx, storage::ReadView& view, const storage::StringValue& value,

@@ -97,18 +97,16 @@ Status SetWithOptions(CommandContext& ctx, size_t key_at, std::string_view value
   BASALT_RETURN_IF_ERROR(ParseExpire(ctx, options.form, options.expire, &expire_ms));
   BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, value.size()));
   const HashedKey key = ctx.key(key_at);
-  if (options.get || options.nx || options.xx || options.keep_ttl) {
-    StringValue old;
-    const storage::Status found = options.get ? LookupString(ctx, ctx.txn(), key, Rows::kNeeded, &old)
-                                              : ctx.txn().GetRecord(ctx.db(), key, &old.record);
-    if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
-    const bool exists = found == storage::Status::kOk;
-    if (options.get && exists) BASALT_RETURN_IF_ERROR(ReplyString(ctx, ctx.txn(), old));
-    if (options.get && !exists) ctx.reply.Null();
-    *outcome = (options.nx && exists) || (options.xx && !exists) ? SetOutcome::kRefused : SetOutcome::kSet;
-    if (*outcome == SetOutcome::kRefused) return Ok();
-    if (options.keep_ttl && exists) expire_ms = old.record->expire_ms();
-  }
+  StringValue old;
+  const storage::Status found = options.get ? LookupString(ctx, ctx.txn(), key, Rows::kNeeded, &old)
+                                            : ctx.txn().GetRecord(ctx.db(), key, &old.record);
+  if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
+  const bool exists = found == storage::Status::kOk;
+  if (options.get && exists) BASALT_RETURN_IF_ERROR(ReplyString(ctx, ctx.txn(), old));
+  if (options.get && !exists) ctx.reply.Null();
+  *outcome = (options.nx && exists) || (options.xx && !exists) ? SetOutcome::kRefused : SetOutcome::kSet;
+  if (*outcome == SetOutcome::kRefused) return Ok();
+  if (options.keep_ttl && exists) expire_ms = old.record->expire_ms();
   return StringStore::Set(ctx.txn(), ctx.db(), key, value, expire_ms);
 }
 
@@ -146,7 +144,11 @@ Status GetSet(CommandContext& ctx) {
 // Key and value in turn from argument 1 on.
 Status SetPairs(CommandContext& ctx) {
   for (size_t i = 1; i < ctx.argc(); i += 2) {
-    BASALT_RETURN_IF_ERROR(StringStore::Set(ctx.txn(), ctx.db(), ctx.key(i), ctx.arg(i + 1), kNoExpire));
+    const HashedKey key = ctx.key(i);
+    RecordPtr old;
+    const storage::Status found = ctx.txn().GetRecord(ctx.db(), key, &old);
+    if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
+    BASALT_RETURN_IF_ERROR(StringStore::Set(ctx.txn(), ctx.db(), key, ctx.arg(i + 1), kNoExpire));
   }
   return Ok();
 }

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/read_view.h"
+#include "storage/status.h"
+#include "storage/storage.h"
+
+namespace rocksdb {
+class Cache;
+class Statistics;
+class WriteBufferManager;
+}  // namespace rocksdb
+
+namespace basalt::storage {
+
+// Column families. `sys` is RocksDB's default one.
+enum class Family : uint8_t { kSys = 0, kMeta = 1, kBig = 2, kData = 3, kScore = 4, kTtl = 5 };
+inline constexpr int kFamilies = 6;
+std::string_view FamilyName(Family family);
+inline Family FamilyOf(RowFamily rows) {
+  return static_cast<Family>(static_cast<int>(Family::kBig) + static_cast<int>(rows));
+}
+
+inline rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+inline std::string_view ToView(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+// The name of a RocksDB status; what it says goes to the log unless it is ordinary.
+Status FromRocks(const rocksdb::Status& status, const char* doing);
+
+// How the one memory setting is divided.
+struct MemorySplit {
+  uint64_t record_cache_bytes;
+  uint64_t block_cache_bytes;   // index and filter blocks and the write buffers are charged to it
+  uint64_t write_buffer_bytes;  // of all column families together
+  static MemorySplit Of(uint64_t memory_bytes);
+};
+
+// The RocksDB under a Storage: its options, its handle, its column families. Owned by Storage::Impl. Open once; Close
+// and Open again only with no one inside. Otherwise any thread.
+class Engine {
+ public:
+  Engine(const StorageOptions& options, std::string path);
+  ~Engine();
+
+  rocksdb::Status Open();
+  void Close();
+
+  rocksdb::DB* db() const { return db_.get(); }
+  rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles_[static_cast<int>(family)]; }
+  rocksdb::ColumnFamilyHandle* handle(RowFamily rows) const { return handle(FamilyOf(rows)); }
+  rocksdb::Statistics* statistics() const { return statistics_.get(); }
+  rocksdb::Cache* block_cache() const { return block_cache_.get(); }
+  const std::string& path() const { return path_; }
+  uint64_t LatestSequence() const { return db_->GetLatestSequenceNumber(); }
+
+  void SetMemory(const MemorySplit& split);
+  // RocksDB's part of Storage::Stats.
+  void AddStats(StorageStats* stats) const;
+  void ResetStats();
+
+  // Told of every range tombstone written: each costs every later read of its memtable, so a column family is flushed
+  // after kRangeTombstonesMax of them. (A DeleteRange and a Get cost 334 µs together at 1,000.)
+  static constexpr uint32_t kRangeTombstonesMax = 100;
+  void NoteRangeTombstones(Family family, uint32_t count);
+
+  // Frees the space of [lower, upper) without waiting for an ordinary compaction to come by. Blocks; gives up when
+  // Close or CancelCompactions is called.
+  void CompactRange(Family family, std::string_view lower, std::string_view upper);
+  void CancelCompactions() { cancelled_.store(true); }
+
+ private:
+  rocksdb::DBOptions MakeDbOptions() const;
+  rocksdb::ColumnFamilyOptions MakeFamilyOptions(Family family) const;
+
+  const StorageOptions options_;
+  const std::string path_;
+  std::shared_ptr<rocksdb::Cache> block_cache_;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
+  std::shared_ptr<rocksdb::Statistics> statistics_;
+  uint64_t write_buffer_bytes_ = 0;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
+  std::array<std::atomic<uint32_t>, kFamilies> range_tombstones_{};
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace basalt::storage

@@ -1,0 +1,175 @@
+#include "storage/key_codec.h"
+
+#include <array>
+#include <bit>
+
+namespace basalt::storage {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+constexpr std::array<uint16_t, 256> MakeCrc16Table() {
+  std::array<uint16_t, 256> table{};
+  for (int byte = 0; byte < 256; ++byte) {
+    uint16_t crc = static_cast<uint16_t>(byte << 8);
+    for (int bit = 0; bit < 8; ++bit) {
+      crc = static_cast<uint16_t>((crc & 0x8000) != 0 ? (crc << 1) ^ 0x1021 : crc << 1);
+    }
+    table[byte] = crc;
+  }
+  return table;
+}
+constexpr std::array<uint16_t, 256> kCrc16Table = MakeCrc16Table();
+
+uint16_t Crc16(std::string_view bytes) {
+  uint16_t crc = 0;
+  for (char c : bytes) crc = static_cast<uint16_t>((crc << 8) ^ kCrc16Table[(crc >> 8) ^ static_cast<uint8_t>(c)]);
+  return crc;
+}
+
+void PutBig40(char* out, uint64_t value) {
+  out[0] = static_cast<char>(value >> 32);
+  PutBig32(out + 1, static_cast<uint32_t>(value));
+}
+
+uint64_t GetBig40(const char* in) {
+  return static_cast<uint64_t>(static_cast<uint8_t>(in[0])) << 32 | GetBig32(in + 1);
+}
+
+void EncodeTagged32(SysTag tag, uint32_t number, KeyBuffer* out) {
+  char* bytes = out->Resize(5);
+  bytes[0] = static_cast<char>(tag);
+  PutBig32(bytes + 1, number);
+}
+
+void EncodeTagged64(SysTag tag, uint64_t number, KeyBuffer* out) {
+  char* bytes = out->Resize(9);
+  bytes[0] = static_cast<char>(tag);
+  PutBig64(bytes + 1, number);
+}
+
+}  // namespace
+
+void PutBig32(char* out, uint32_t value) {
+  value = __builtin_bswap32(value);
+  std::memcpy(out, &value, sizeof(value));
+}
+
+void PutBig64(char* out, uint64_t value) {
+  value = __builtin_bswap64(value);
+  std::memcpy(out, &value, sizeof(value));
+}
+
+uint32_t GetBig32(const char* in) {
+  uint32_t value;
+  std::memcpy(&value, in, sizeof(value));
+  return __builtin_bswap32(value);
+}
+
+uint64_t GetBig64(const char* in) {
+  uint64_t value;
+  std::memcpy(&value, in, sizeof(value));
+  return __builtin_bswap64(value);
+}
+
+uint16_t SlotOf(std::string_view user_key) {
+  // The hash tag: what stands between the first '{' and the next '}', unless that is nothing.
+  if (const size_t open = user_key.find('{'); open != std::string_view::npos) {
+    const size_t close = user_key.find('}', open + 1);
+    if (close != std::string_view::npos && close > open + 1) user_key = user_key.substr(open + 1, close - open - 1);
+  }
+  return Crc16(user_key) & ((1u << kSlotBits) - 1);
+}
+
+uint64_t BucketOf(const HashedKey& key) {
+  return static_cast<uint64_t>(SlotOf(key.key)) << kBucketHashBits | key.hash >> (64 - kBucketHashBits);
+}
+
+void EncodeMetaKey(Namespace ns, const HashedKey& key, KeyBuffer* out) {
+  char* bytes = out->Resize(kMetaKeyPrefixBytes + key.key.size());
+  PutBig32(bytes, ns);
+  PutBig40(bytes + 4, BucketOf(key));
+  std::memcpy(bytes + kMetaKeyPrefixBytes, key.key.data(), key.key.size());
+}
+
+void EncodeMetaBound(Namespace ns, uint64_t bucket, KeyBuffer* out) {
+  assert(bucket <= kBuckets);
+  if (bucket == kBuckets) {
+    PutBig32(out->Resize(4), ns + 1);
+    return;
+  }
+  char* bytes = out->Resize(kMetaKeyPrefixBytes);
+  PutBig32(bytes, ns);
+  PutBig40(bytes + 4, bucket);
+}
+
+std::optional<MetaKey> ParseMetaKey(std::string_view bytes) {
+  if (bytes.size() < kMetaKeyPrefixBytes) return std::nullopt;
+  return MetaKey{GetBig32(bytes.data()), GetBig40(bytes.data() + 4), bytes.substr(kMetaKeyPrefixBytes)};
+}
+
+void EncodeTtlKey(Namespace ns, int64_t expire_ms, std::string_view user_key, KeyBuffer* out) {
+  assert(expire_ms > 0);
+  char* bytes = out->Resize(kTtlKeyPrefixBytes + user_key.size());
+  PutBig32(bytes, ns);
+  PutBig64(bytes + 4, static_cast<uint64_t>(expire_ms));
+  std::memcpy(bytes + kTtlKeyPrefixBytes, user_key.data(), user_key.size());
+}
+
+void EncodeTtlBound(Namespace ns, int64_t expire_ms, KeyBuffer* out) {
+  assert(expire_ms >= 0);
+  char* bytes = out->Resize(kTtlKeyPrefixBytes);
+  PutBig32(bytes, ns);
+  PutBig64(bytes + 4, static_cast<uint64_t>(expire_ms));
+}
+
+std::optional<TtlKey> ParseTtlKey(std::string_view bytes) {
+  if (bytes.size() < kTtlKeyPrefixBytes) return std::nullopt;
+  const uint64_t expire_ms = GetBig64(bytes.data() + 4);
+  if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
+  return TtlKey{GetBig32(bytes.data()), static_cast<int64_t>(expire_ms), bytes.substr(kTtlKeyPrefixBytes)};
+}
+
+void EncodeObjectBound(uint64_t object_id, KeyBuffer* out) { PutBig64(out->Resize(8), object_id); }
+
+void EncodeChunkKey(uint64_t object_id, uint32_t chunk, KeyBuffer* out) {
+  char* bytes = out->Resize(kChunkKeyBytes);
+  PutBig64(bytes, object_id);
+  PutBig32(bytes + 8, chunk);
+}
+
+std::optional<ChunkKey> ParseChunkKey(std::string_view bytes) {
+  if (bytes.size() != kChunkKeyBytes) return std::nullopt;
+  return ChunkKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8)};
+}
+
+void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }
+
+void EncodeDatabaseKey(DbIndex db, KeyBuffer* out) {
+  char* bytes = out->Resize(3);
+  bytes[0] = static_cast<char>(SysTag::kDatabase);
+  bytes[1] = static_cast<char>(db >> 8);
+  bytes[2] = static_cast<char>(db);
+}
+
+void EncodeCountsKey(Namespace ns, KeyBuffer* out) { EncodeTagged32(SysTag::kCounts, ns, out); }
+void EncodeGarbageObjectKey(uint64_t id, KeyBuffer* out) { EncodeTagged64(SysTag::kGarbageObject, id, out); }
+void EncodeGarbageBelowKey(uint64_t id, KeyBuffer* out) { EncodeTagged64(SysTag::kGarbageBelow, id, out); }
+void EncodeDeadNamespaceKey(Namespace ns, KeyBuffer* out) { EncodeTagged32(SysTag::kDeadNamespace, ns, out); }
+
+std::optional<uint64_t> ParseSysNumber(SysTag tag, std::string_view bytes) {
+  if (bytes.empty() || bytes[0] != static_cast<char>(tag)) return std::nullopt;
+  bytes.remove_prefix(1);
+  switch (bytes.size()) {
+    case 2:
+      return static_cast<uint64_t>(static_cast<uint8_t>(bytes[0])) << 8 | static_cast<uint8_t>(bytes[1]);
+    case 4:
+      return GetBig32(bytes.data());
+    case 8:
+      return GetBig64(bytes.data());
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace basalt::storage

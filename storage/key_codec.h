@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/key.h"
+
+namespace basalt::storage {
+
+// The one place where keys on disk are built and taken apart; FORMAT.md draws every byte. Numbers are big-endian, so
+// that bytes sort as numbers do. Pure functions; any thread.
+
+inline constexpr int kSlotBits = 14;        // a Redis Cluster slot: hash tags honoured
+inline constexpr int kBucketHashBits = 26;  // … then bits of the seeded hash
+inline constexpr int kBucketBits = kSlotBits + kBucketHashBits;
+inline constexpr uint64_t kBuckets = 1ull << kBucketBits;
+
+inline constexpr size_t kMetaKeyPrefixBytes = 4 + 5;
+inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
+inline constexpr size_t kChunkKeyBytes = 8 + 4;
+
+// Bytes of one key: on the stack when short, as nearly all are.
+class KeyBuffer {
+ public:
+  KeyBuffer() = default;
+  KeyBuffer(const KeyBuffer&) = delete;
+  KeyBuffer& operator=(const KeyBuffer&) = delete;
+
+  std::string_view view() const { return {data_, size_}; }
+  char* Resize(size_t size) {
+    if (size > sizeof(inline_)) {
+      heap_.resize(size);
+      data_ = heap_.data();
+    } else {
+      data_ = inline_;
+    }
+    size_ = size;
+    return data_;
+  }
+
+ private:
+  char inline_[136];
+  char* data_ = inline_;
+  size_t size_ = 0;
+  std::string heap_;
+};
+
+// Fixed-width integers of keys.
+void PutBig32(char* out, uint32_t value);
+void PutBig64(char* out, uint64_t value);
+uint32_t GetBig32(const char* in);
+uint64_t GetBig64(const char* in);
+
+// CRC16 (XMODEM) of the key's hash tag, or of the whole key, modulo 16384: as Redis Cluster has it.
+uint16_t SlotOf(std::string_view user_key);
+uint64_t BucketOf(const HashedKey& key);
+
+// `meta`: [ns:4][bucket:5][user key]
+struct MetaKey {
+  Namespace ns = 0;
+  uint64_t bucket = 0;
+  std::string_view user_key;  // lives as long as the bytes parsed
+};
+void EncodeMetaKey(Namespace ns, const HashedKey& key, KeyBuffer* out);
+// The smallest key of a bucket. `bucket` may be kBuckets: the end of the name space.
+void EncodeMetaBound(Namespace ns, uint64_t bucket, KeyBuffer* out);
+std::optional<MetaKey> ParseMetaKey(std::string_view bytes);
+
+// `ttl`: [ns:4][expire ms:8][user key]
+struct TtlKey {
+  Namespace ns = 0;
+  int64_t expire_ms = 0;
+  std::string_view user_key;
+};
+void EncodeTtlKey(Namespace ns, int64_t expire_ms, std::string_view user_key, KeyBuffer* out);
+// The smallest key that expires at `expire_ms`.
+void EncodeTtlBound(Namespace ns, int64_t expire_ms, KeyBuffer* out);
+std::optional<TtlKey> ParseTtlKey(std::string_view bytes);
+
+// `big`, `data`, `score`: everything of an object begins with its id.
+void EncodeObjectBound(uint64_t object_id, KeyBuffer* out);
+// Chunks of strings: [id:8][chunk:4]
+void EncodeChunkKey(uint64_t object_id, uint32_t chunk, KeyBuffer* out);
+struct ChunkKey {
+  uint64_t object_id = 0;
+  uint32_t chunk = 0;
+};
+std::optional<ChunkKey> ParseChunkKey(std::string_view bytes);
+
+// `sys`: one tag byte, then what it is about.
+enum class SysTag : char {
+  kIdentity = 'I',       // -> format, identity, hash seed
+  kNextObjectId = 'O',   // -> ids below are handed out, or may be
+  kNextNamespace = 'N',  // -> likewise
+  kDatabase = 'D',       // [db:2] -> its name space
+  kCounts = 'C',         // [ns:4] -> keys, expires (merged)
+  kGarbageObject = 'G',  // [id:8] -> families, rows
+  kGarbageBelow = 'B',   // [id:8] -> nothing: every id below is garbage
+  kDeadNamespace = 'X',  // [ns:4] -> where the collector got to
+};
+void EncodeSysKey(SysTag tag, KeyBuffer* out);
+void EncodeDatabaseKey(DbIndex db, KeyBuffer* out);
+void EncodeCountsKey(Namespace ns, KeyBuffer* out);
+void EncodeGarbageObjectKey(uint64_t object_id, KeyBuffer* out);
+void EncodeGarbageBelowKey(uint64_t object_id, KeyBuffer* out);
+void EncodeDeadNamespaceKey(Namespace ns, KeyBuffer* out);
+// The number after the tag; nullopt when the key is of another tag or length.
+std::optional<uint64_t> ParseSysNumber(SysTag tag, std::string_view bytes);
+
+}  // namespace basalt::storage

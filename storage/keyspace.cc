@@ -1,0 +1,246 @@
+#include "storage/keyspace.h"
+
+#include <algorithm>
+#include <random>
+
+#include "storage/garbage_collector.h"
+#include "storage/key_codec.h"
+#include "storage/storage.h"
+#include "storage/string_layout.h"
+
+namespace basalt::storage {
+namespace {
+
+// RANDOMKEY: below this many keys, all are looked at.
+constexpr uint64_t kRandomEnumerateMax = 64;
+// An interval of the hash order that is expected to hold kExpected keys, of which k are found, is accepted with
+// probability k / kCapacity: so every key has the same chance, however many share its interval.
+constexpr uint64_t kRandomExpected = 8;
+constexpr uint64_t kRandomCapacity = 32;
+constexpr int kRandomTries = 128;
+// SCAN looks at windows of the hash order that are expected to hold this many times `count` keys, so that a desert of
+// tombstones costs one window at a time; at most so many windows a call.
+constexpr uint64_t kScanWindowFactor = 4;
+constexpr int kScanWindowsMax = 32;
+// A copy of more rows or bytes is a large change (DESIGN §4).
+constexpr uint64_t kCopyRowsMax = 4000;
+constexpr uint64_t kCopyBytesMax = 1 << 20;
+
+std::mt19937_64& Random64() {
+  thread_local std::mt19937_64 generator{std::random_device{}()};
+  return generator;
+}
+
+uint64_t Below(uint64_t bound) { return std::uniform_int_distribution<uint64_t>(0, bound - 1)(Random64()); }
+
+// Buckets of an interval expected to hold `keys` of `total` keys.
+uint64_t WindowOf(uint64_t keys, uint64_t total) {
+  if (total <= keys) return kBuckets;
+  return std::max<uint64_t>(
+      1, static_cast<uint64_t>(static_cast<double>(kBuckets) / static_cast<double>(total) * static_cast<double>(keys)));
+}
+
+// Live keys of [first, last), at most `keys_max`.
+Status LiveKeys(ReadView& view, DbIndex db, uint64_t first, uint64_t last, uint64_t keys_max,
+                std::vector<std::string>* keys) {
+  return ScanRecords(view, db, first, last, [&](uint64_t, std::string_view key, const RecordPtr& record) {
+    if (!record->ExpiredAt(view.now_ms())) keys->emplace_back(key);
+    return keys->size() < keys_max;
+  });
+}
+
+// When the hash order is far from even (most keys share a hash tag, so a slot): the slot of some key, then a random
+// place in it.
+Status RandomInSlot(ReadView& view, DbIndex db, std::string* key) {
+  const uint64_t from = Below(kBuckets);
+  constexpr uint64_t kSlotBuckets = 1ull << kBucketHashBits;
+  uint64_t slot_start = 0;
+  bool found = false;
+  const auto find = [&](uint64_t bucket, std::string_view, const RecordPtr& record) {
+    if (record->ExpiredAt(view.now_ms())) return true;
+    slot_start = bucket / kSlotBuckets * kSlotBuckets;
+    found = true;
+    return false;
+  };
+  Status status = ScanRecords(view, db, from, kBuckets, find);
+  if (status == Status::kOk && !found) status = ScanRecords(view, db, 0, from, find);
+  if (status != Status::kOk) return status;
+  if (!found) return Status::kNotFound;
+  const uint64_t middle = slot_start + Below(kSlotBuckets);
+  std::vector<std::string> keys;
+  status = LiveKeys(view, db, middle, slot_start + kSlotBuckets, 1, &keys);
+  if (status == Status::kOk && keys.empty()) status = LiveKeys(view, db, slot_start, middle, 1, &keys);
+  if (status != Status::kOk) return status;
+  if (keys.empty()) return Status::kNotFound;
+  *key = std::move(keys[0]);
+  return Status::kOk;
+}
+
+Status CopyRows(WriteTxn& txn, const Record& record, DbIndex to_db, const HashedKey& to) {
+  // Rows begin with the object's id, and nothing else in them names it: a copy has another id and the same rest.
+  const std::optional<Garbage> size = Garbage::Of(record);
+  RecordHeader header = record.header();
+  const uint64_t from_id = header.object_id;
+  header.object_id = txn.NewObjectId();
+  KeyBuffer lower;
+  KeyBuffer upper;
+  EncodeObjectBound(from_id, &lower);
+  EncodeObjectBound(from_id + 1, &upper);
+  const std::optional<ChunkedString> string = ParseChunkedString(record.payload());
+  const bool large = size->rows > kCopyRowsMax || (string && string->length > kCopyBytesMax);
+  if (large && txn.tier() == ReadTier::kMemory) return Status::kIncomplete;
+  for (const RowFamily family : {RowFamily::kBig, RowFamily::kData, RowFamily::kScore}) {
+    if ((size->families & Garbage::Bit(family)) == 0) continue;
+    Status status = large ? txn.BeginLargeObject(header.object_id, family, size->rows) : Status::kOk;
+    if (status != Status::kOk) return status;
+    Status written = Status::kOk;
+    std::string copy_key;
+    std::vector<std::pair<std::string, std::string>>
+        rows;  // small copies: the group's rows may not change during a scan
+    status = ScanRows(txn, family, lower.view(), upper.view(), [&](std::string_view key, std::string_view value) {
+      copy_key.assign(key);
+      PutBig64(copy_key.data(), header.object_id);
+      if (large) {
+        written = txn.WriteLargeRow(copy_key, value);
+      } else {
+        rows.emplace_back(copy_key, value);
+      }
+      return written == Status::kOk;
+    });
+    if (status == Status::kOk) status = written;
+    if (status == Status::kOk && large) status = txn.EndLargeObject();
+    if (status != Status::kOk) return status;
+    for (const auto& [key, value] : rows) txn.PutRow(family, key, value);
+  }
+  txn.Put(to_db, to, Record::WithHeader(record, header));
+  return Status::kOk;
+}
+
+}  // namespace
+
+Status Keyspace::Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t count,
+                      const std::function<void(std::string_view key, const RecordPtr& record)>& visit, uint64_t* next) {
+  *next = 0;
+  if (cursor >= kBuckets) return Status::kOk;
+  count = std::max<uint64_t>(count, 1);
+  const uint64_t window = WindowOf(count * kScanWindowFactor, view.KeyCount(db));
+  uint64_t looked_at = 0;
+  uint64_t at = cursor;
+  for (int i = 0; i < kScanWindowsMax && at < kBuckets; ++i) {
+    const uint64_t end = std::min(kBuckets, at + std::min(window, kBuckets - at));
+    uint64_t bucket = at;
+    bool full = false;
+    const Status status =
+        ScanRecords(view, db, at, end, [&](uint64_t of, std::string_view key, const RecordPtr& record) {
+          if (looked_at >= count && of != bucket) {  // a bucket is returned whole
+            bucket = of;
+            full = true;
+            return false;
+          }
+          bucket = of;
+          ++looked_at;
+          if (!record->ExpiredAt(view.now_ms())) visit(key, record);
+          return true;
+        });
+    if (status != Status::kOk) return status;
+    at = full ? bucket : end;
+    if (looked_at >= count) break;
+  }
+  *next = at >= kBuckets ? 0 : at;
+  return Status::kOk;
+}
+
+Status Keyspace::ForEach(ReadView& view, DbIndex db,
+                         const std::function<bool(std::string_view key, const RecordPtr& record)>& visit) {
+  return ScanRecords(view, db, 0, kBuckets, [&](uint64_t, std::string_view key, const RecordPtr& record) {
+    return record->ExpiredAt(view.now_ms()) || visit(key, record);
+  });
+}
+
+Status Keyspace::Random(ReadView& view, DbIndex db, std::string* key) {
+  const uint64_t total = view.KeyCount(db);
+  if (total <= kRandomEnumerateMax) {
+    std::vector<std::string> keys;
+    const Status status = LiveKeys(view, db, 0, kBuckets, UINT64_MAX, &keys);
+    if (status != Status::kOk) return status;
+    if (keys.empty()) return Status::kNotFound;
+    *key = std::move(keys[Below(keys.size())]);
+    return Status::kOk;
+  }
+  const uint64_t width = WindowOf(kRandomExpected, total);
+  for (int i = 0; i < kRandomTries; ++i) {
+    const uint64_t first = Below(kBuckets / width) * width;
+    uint64_t last = first + width;
+    uint64_t start = first;
+    std::vector<std::string> keys;
+    Status status = LiveKeys(view, db, start, last, kRandomCapacity + 1, &keys);
+    // Too many: one half of it, at random, until they are few enough. Each half has the same chance, so dense places
+    // lose.
+    while (status == Status::kOk && keys.size() > kRandomCapacity && last - start > 1) {
+      const uint64_t middle = start + (last - start) / 2;
+      (Below(2) == 0 ? last : start) = middle;
+      keys.clear();
+      status = LiveKeys(view, db, start, last, kRandomCapacity + 1, &keys);
+    }
+    if (status != Status::kOk) return status;
+    if (keys.empty() || Below(kRandomCapacity) >= keys.size()) continue;
+    *key = std::move(keys[Below(keys.size())]);
+    return Status::kOk;
+  }
+  return RandomInSlot(view, db, key);
+}
+
+Status Keyspace::SetExpire(WriteTxn& txn, DbIndex db, const HashedKey& key, int64_t expire_ms) {
+  RecordPtr record;
+  const Status status = txn.GetRecord(db, key, &record);
+  if (status != Status::kOk) return status;
+  RecordHeader header = record->header();
+  header.expire_ms = expire_ms;
+  txn.Put(db, key, Record::WithHeader(*record, header));
+  return Status::kOk;
+}
+
+Status Keyspace::Rename(WriteTxn& txn, DbIndex from_db, const HashedKey& from, DbIndex to_db, const HashedKey& to) {
+  RecordPtr record;
+  Status status = txn.GetRecord(from_db, from, &record);
+  if (status != Status::kOk) return status;
+  if (from_db == to_db && from.key == to.key) {
+    txn.Touch(from_db, from);
+    return Status::kOk;
+  }
+  RecordPtr replaced;
+  status = txn.GetRecord(to_db, to, &replaced);
+  if (status != Status::kOk && status != Status::kNotFound) return status;
+  txn.Detach(from_db, from);
+  txn.Put(to_db, to, std::move(record));
+  return Status::kOk;
+}
+
+Status Keyspace::Copy(WriteTxn& txn, DbIndex from_db, const HashedKey& from, DbIndex to_db, const HashedKey& to) {
+  RecordPtr record;
+  Status status = txn.GetRecord(from_db, from, &record);
+  if (status != Status::kOk) return status;
+  if (from_db == to_db && from.key == to.key) return Status::kInvalid;
+  RecordPtr replaced;
+  status = txn.GetRecord(to_db, to, &replaced);
+  if (status != Status::kOk && status != Status::kNotFound) return status;
+  if (record->header().object_id == 0) {
+    txn.Put(to_db, to, std::move(record));  // records are immutable: both keys share it
+    return Status::kOk;
+  }
+  return CopyRows(txn, *record, to_db, to);
+}
+
+Status Keyspace::Usage(ReadView& view, DbIndex db, const HashedKey& key, uint64_t* bytes) {
+  RecordPtr record;
+  const Status status = view.GetRecord(db, key, &record);
+  if (status != Status::kOk) return status;
+  *bytes = record->memory_bytes() + key.key.size() + kMetaKeyPrefixBytes;
+  if (record->header().object_id == 0) return Status::kOk;
+  const std::optional<Garbage> rows = Garbage::Of(*record);
+  const std::optional<ChunkedString> string = ParseChunkedString(record->payload());
+  if (string) *bytes += string->length + rows->rows * kChunkKeyBytes;
+  return Status::kOk;
+}
+
+}  // namespace basalt::storage

@@ -1,0 +1,142 @@
+#include "storage/read_view.h"
+
+#include "storage/key_codec.h"
+#include "storage/storage_impl.h"
+
+namespace basalt::storage {
+
+struct ReadView::SnapshotHolder {
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Snapshot* snapshot = nullptr;
+  NamespaceMap namespaces;
+
+  void Take() { snapshot = db->GetSnapshot(); }
+  void Drop() {
+    if (snapshot != nullptr) db->ReleaseSnapshot(snapshot);
+    snapshot = nullptr;
+  }
+  ~SnapshotHolder() { Drop(); }
+};
+
+namespace {
+
+rocksdb::ReadOptions OptionsOf(ReadTier tier, const rocksdb::Snapshot* snapshot) {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  if (tier == ReadTier::kMemory) options.read_tier = rocksdb::kBlockCacheTier;
+  return options;
+}
+
+}  // namespace
+
+ReadView::ReadView(Storage& storage, int64_t now_ms, ReadTier tier) : storage_(storage), now_ms_(now_ms), tier_(tier) {}
+
+ReadView::~ReadView() = default;
+
+void ReadView::RequireSnapshot() {
+  if (snapshot_ != nullptr) return;
+  Storage::Impl& impl = storage_.impl();
+  snapshot_ = std::make_unique<SnapshotHolder>();
+  snapshot_->db = impl.engine.db();
+  impl.databases.CopyAtOneMoment(
+      &snapshot_->namespaces, [this] { snapshot_->Take(); }, [this] { snapshot_->Drop(); });
+}
+
+Namespace ReadView::NamespaceOf(DbIndex db) const {
+  return snapshot_ != nullptr ? snapshot_->namespaces[db] : storage_.impl().databases.NamespaceOf(db);
+}
+
+Status ReadView::LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* record) {
+  // What was committed after the snapshot, or is being committed, does not count.
+  const uint64_t sequence_max =
+      snapshot_ == nullptr ? RecordCache::kAnySequence : snapshot_->snapshot->GetSequenceNumber();
+  const auto use = counts_as_use_ ? RecordCache::Use::kCounts : RecordCache::Use::kPeek;
+  if (storage_.impl().cache.Lookup(ns, key, now_ms_, sequence_max, use, record)) return Status::kOk;
+  return ReadRecordFromDisk(ns, key, record);
+}
+
+Status ReadView::ReadRecordFromDisk(Namespace ns, const HashedKey& key, RecordPtr* record) {
+  Storage::Impl& impl = storage_.impl();
+  const KeyLocks::Stripe stripe = KeyLocks::StripeOf(key.hash);
+  const uint64_t version = impl.locks.Version(stripe);
+  const uint64_t stripe_sequence = impl.locks.LastSequence(stripe);
+  KeyBuffer meta_key;
+  EncodeMetaKey(ns, key, &meta_key);
+  const rocksdb::Snapshot* snapshot = snapshot_ == nullptr ? nullptr : snapshot_->snapshot;
+  rocksdb::PinnableSlice stored;
+  const rocksdb::Status status = impl.engine.db()->Get(OptionsOf(tier_, snapshot), impl.engine.handle(Family::kMeta),
+                                                       ToSlice(meta_key.view()), &stored);
+  if (!status.ok()) return FromRocks(status, "reading a record");
+  *record = Record::FromStored(ToView(stored));
+  if (*record == nullptr) return Status::kCorruption;
+  if (snapshot == nullptr) {
+    impl.cache.Fill(ns, key, *record, version, impl.engine.LatestSequence(), now_ms_);
+  } else if (stripe_sequence <= snapshot->GetSequenceNumber()) {
+    // Nothing has touched the stripe between the snapshot and `version`: what the snapshot shows is the last there is.
+    impl.cache.Fill(ns, key, *record, version, snapshot->GetSequenceNumber(), now_ms_);
+  }
+  return Status::kOk;
+}
+
+Status ReadView::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) {
+  const Status status = LoadRecord(NamespaceOf(db), key, record);
+  if (status != Status::kOk) return status;
+  if ((*record)->ExpiredAt(now_ms_)) {
+    *record = nullptr;
+    return Status::kNotFound;
+  }
+  return Status::kOk;
+}
+
+Status ReadView::GetRecord(DbIndex db, const HashedKey& key, ValueType type, RecordPtr* record) {
+  const Status status = GetRecord(db, key, record);
+  if (status != Status::kOk) return status;
+  return (*record)->type() == type ? Status::kOk : Status::kWrongType;
+}
+
+Status ReadView::GetRow(RowFamily family, std::string_view row_key, std::string* value) {
+  Storage::Impl& impl = storage_.impl();
+  const rocksdb::Snapshot* snapshot = snapshot_ == nullptr ? nullptr : snapshot_->snapshot;
+  return FromRocks(
+      impl.engine.db()->Get(OptionsOf(tier_, snapshot), impl.engine.handle(family), ToSlice(row_key), value),
+      "reading a row");
+}
+
+Status ReadView::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
+                          void* context) {
+  Storage::Impl& impl = storage_.impl();
+  rocksdb::ReadOptions options = OptionsOf(tier_, snapshot_ == nullptr ? nullptr : snapshot_->snapshot);
+  const rocksdb::Slice end = ToSlice(upper);
+  options.iterate_upper_bound = &end;
+  std::unique_ptr<rocksdb::Iterator> iterator(impl.engine.db()->NewIterator(options, impl.engine.handle(family)));
+  for (iterator->Seek(ToSlice(lower)); iterator->Valid(); iterator->Next()) {
+    if (!visit(context, ToView(iterator->key()), ToView(iterator->value()))) return Status::kOk;
+  }
+  return FromRocks(iterator->status(), "reading rows");
+}
+
+Status ReadView::ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
+                             void* context) {
+  Storage::Impl& impl = storage_.impl();
+  const Namespace ns = NamespaceOf(db);
+  KeyBuffer lower;
+  KeyBuffer upper;
+  EncodeMetaBound(ns, first_bucket, &lower);
+  EncodeMetaBound(ns, last_bucket, &upper);
+  rocksdb::ReadOptions options = OptionsOf(tier_, snapshot_ == nullptr ? nullptr : snapshot_->snapshot);
+  const rocksdb::Slice end = ToSlice(upper.view());
+  options.iterate_upper_bound = &end;
+  std::unique_ptr<rocksdb::Iterator> iterator(
+      impl.engine.db()->NewIterator(options, impl.engine.handle(Family::kMeta)));
+  for (iterator->Seek(ToSlice(lower.view())); iterator->Valid(); iterator->Next()) {
+    const std::optional<MetaKey> key = ParseMetaKey(ToView(iterator->key()));
+    const RecordPtr record = Record::FromStored(ToView(iterator->value()));
+    if (!key || record == nullptr) return Status::kCorruption;
+    if (!visit(context, key->bucket, key->user_key, record)) return Status::kOk;
+  }
+  return FromRocks(iterator->status(), "reading records");
+}
+
+uint64_t ReadView::KeyCount(DbIndex db) const { return storage_.Counts(db).keys; }
+
+}  // namespace basalt::storage

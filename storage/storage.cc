@@ -1,0 +1,297 @@
+#include "storage/storage.h"
+
+#include <glog/logging.h>
+#include <rocksdb/env.h>
+#include <rocksdb/statistics.h>
+#include <xxhash.h>
+
+#include <chrono>
+#include <random>
+
+#include "storage/key_codec.h"
+#include "storage/storage_impl.h"
+
+namespace basalt::storage {
+namespace {
+
+// Row of `sys`: [format:4][identity:20][hash seed:8]
+constexpr uint32_t kDiskFormat = 1;
+constexpr size_t kIdentityBytes = 20;
+constexpr size_t kIdentityRowBytes = 4 + kIdentityBytes + 8;
+
+constexpr int64_t kExpirePeriodMs = 100;
+constexpr uint64_t kExpireKeysPerRun = 1024;
+constexpr int64_t kGarbagePeriodMs = 100;
+constexpr uint64_t kGarbageRowsPerRun = 10000;
+
+std::string ToHex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    hex += kDigits[static_cast<uint8_t>(c) >> 4];
+    hex += kDigits[static_cast<uint8_t>(c) & 15];
+  }
+  return hex;
+}
+
+}  // namespace
+
+Storage::Impl::Impl(const StorageOptions& storage_options)
+    : options(storage_options),
+      engine(storage_options, storage_options.dir + "/db"),
+      cache(locks, MemorySplit::Of(storage_options.memory_bytes).record_cache_bytes),
+      databases(storage_options.databases),
+      garbage(engine, cache),
+      durability(engine),
+      memory_bytes(storage_options.memory_bytes) {}
+
+Storage::Impl::~Impl() = default;
+
+int64_t Storage::Impl::NowMs() const {
+  if (options.now_ms) return options.now_ms();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+bool Storage::Impl::Open(std::string* error) {
+  if (options.databases < 1 || options.databases > UINT16_MAX) {
+    *error = "databases must be between 1 and 65535";
+    return false;
+  }
+  rocksdb::Env* env = options.env != nullptr ? options.env : rocksdb::Env::Default();
+  rocksdb::Status status = env->CreateDirIfMissing(options.dir);
+  if (!status.ok()) {
+    *error = "cannot create " + options.dir + ": " + status.ToString();
+    return false;
+  }
+  status = engine.Open();
+  if (!status.ok()) {
+    *error = "cannot open " + engine.path() + ": " + status.ToString();
+    return false;
+  }
+  if (!LoadIdentity(error)) return false;
+  Status loaded = databases.Load(engine);
+  if (loaded == Status::kOk) loaded = garbage.Load();
+  if (loaded != Status::kOk) {
+    *error = "cannot read the databases in " + engine.path() + ": " + std::string(StatusName(loaded));
+    return false;
+  }
+  durability.Start(options.sync_policy);
+  return true;
+}
+
+bool Storage::Impl::LoadIdentity(std::string* error) {
+  KeyBuffer key;
+  EncodeSysKey(SysTag::kIdentity, &key);
+  std::string row;
+  const rocksdb::Status read =
+      engine.db()->Get(rocksdb::ReadOptions(), engine.handle(Family::kSys), ToSlice(key.view()), &row);
+  if (read.IsNotFound()) {
+    if (engine.LatestSequence() != 0) {
+      *error = engine.path() + " is a RocksDB, but not one of Basalt";
+      return false;
+    }
+    std::random_device random;
+    row.assign(kIdentityRowBytes, '\0');
+    PutBig32(row.data(), kDiskFormat);
+    for (size_t at = 4; at < kIdentityRowBytes; at += 4) PutBig32(row.data() + at, random());
+    rocksdb::WriteOptions options_synced;
+    options_synced.sync = true;
+    const rocksdb::Status written =
+        engine.db()->Put(options_synced, engine.handle(Family::kSys), ToSlice(key.view()), row);
+    if (!written.ok()) {
+      *error = "cannot write to " + engine.path() + ": " + written.ToString();
+      return false;
+    }
+  } else if (!read.ok()) {
+    *error = "cannot read " + engine.path() + ": " + read.ToString();
+    return false;
+  }
+  const uint32_t format = row.size() >= 4 ? GetBig32(row.data()) : 0;
+  if (format != kDiskFormat || row.size() != kIdentityRowBytes) {
+    *error = engine.path() + " has format " + std::to_string(format) + "; this build reads format " +
+             std::to_string(kDiskFormat);
+    return false;
+  }
+  identity = ToHex(std::string_view(row).substr(4, kIdentityBytes));
+  hash_seed = GetBig64(row.data() + 4 + kIdentityBytes);
+  return true;
+}
+
+// ---- threads ----
+
+void Storage::Impl::StartThreads(Storage& storage) {
+  if (!options.background) return;
+  durability.StartThread();
+  threads_.emplace_back([this, &storage] { RunExpireThread(storage); });
+  threads_.emplace_back([this] { RunGarbageThread(); });
+}
+
+void Storage::Impl::StopThreads() {
+  {
+    std::lock_guard lock(stop_mu_);
+    stopping_ = true;
+  }
+  stop_changed_.notify_all();
+  engine.CancelCompactions();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  durability.StopThread();
+}
+
+bool Storage::Impl::SleepFor(int64_t ms) {
+  std::unique_lock lock(stop_mu_);
+  return !stop_changed_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return stopping_; });
+}
+
+void Storage::Impl::RunExpireThread(Storage& storage) {
+  int rounds = 0;
+  int64_t pause_ms = kExpirePeriodMs;
+  while (SleepFor(pause_ms)) {
+    pause_ms = kExpirePeriodMs;
+    if (ttl.enabled() && durability.WritesAllowed() == Status::kOk) {
+      const auto started = std::chrono::steady_clock::now();
+      const uint64_t removed = ttl.Run(storage, kExpireKeysPerRun);
+      const auto took = std::chrono::steady_clock::now() - started;
+      // As long as more is due, half of one core's time: clients go first.
+      if (removed >= kExpireKeysPerRun) {
+        pause_ms = std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+      }
+    }
+    if (++rounds % 10 == 0) ttl.EstimateAverages(storage);
+  }
+}
+
+void Storage::Impl::RunGarbageThread() {
+  int64_t pause_ms = kGarbagePeriodMs;
+  int idle_rounds = 0;
+  while (SleepFor(pause_ms)) {
+    pause_ms = kGarbagePeriodMs;
+    if (durability.WritesAllowed() != Status::kOk) continue;
+    if (garbage.Run(kGarbageRowsPerRun) >= kGarbageRowsPerRun) {
+      pause_ms = 10;
+      idle_rounds = 0;
+    } else if (++idle_rounds == 10) {
+      garbage.CompactFreed();
+      idle_rounds = 0;
+    }
+  }
+}
+
+// ---- the interface ----
+
+std::unique_ptr<Storage> Storage::Open(const StorageOptions& options, std::string* error) {
+  auto impl = std::make_unique<Impl>(options);
+  if (!impl->Open(error)) return nullptr;
+  std::unique_ptr<Storage> storage(new Storage(std::move(impl)));
+  storage->impl_->StartThreads(*storage);
+  return storage;
+}
+
+Storage::Storage(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Storage::~Storage() {
+  impl_->StopThreads();
+  if (SyncNow() != Status::kOk) LOG(ERROR) << "the WAL could not be synced at the end";
+}
+
+HashedKey Storage::Hash(std::string_view key) const {
+  return {key, XXH3_64bits_withSeed(key.data(), key.size(), impl_->hash_seed)};
+}
+
+KeyLocks& Storage::locks() { return impl_->locks; }
+ExclusiveGate& Storage::gate() { return impl_->gate; }
+int Storage::databases() const { return impl_->databases.size(); }
+int64_t Storage::NowMs() const { return impl_->NowMs(); }
+uint64_t Storage::string_bytes_max() const { return impl_->options.string_bytes_max; }
+
+DatabaseCounts Storage::Counts(DbIndex db) const {
+  const Database& database = impl_->databases[db];
+  // A swap may come between the two: each number alone is exact.
+  return {static_cast<uint64_t>(std::max<int64_t>(database.keys.load(std::memory_order_relaxed), 0)),
+          static_cast<uint64_t>(std::max<int64_t>(database.expires.load(std::memory_order_relaxed), 0)),
+          database.average_ttl_ms.load(std::memory_order_relaxed)};
+}
+
+bool Storage::AccessInfo(DbIndex db, const HashedKey& key, uint64_t* idle_seconds, uint8_t* frequency) const {
+  return impl_->cache.AccessInfo(impl_->databases.NamespaceOf(db), key, NowMs(), idle_seconds, frequency);
+}
+
+void Storage::SetSyncPolicy(SyncPolicy policy) { impl_->durability.SetPolicy(policy); }
+SyncPolicy Storage::sync_policy() const { return impl_->durability.policy(); }
+bool Storage::ReplyMayLeave(uint64_t sequence) const { return impl_->durability.ReplyMayLeave(sequence); }
+void Storage::WhenReplyMayLeave(uint64_t sequence, std::function<void(Status)> done) {
+  impl_->durability.WhenReplyMayLeave(sequence, std::move(done));
+}
+Status Storage::SyncNow() { return impl_->durability.SyncNow(); }
+uint64_t Storage::LastSyncedSequence() const { return impl_->durability.LastSyncedSequence(); }
+uint64_t Storage::LastSequence() const { return impl_->engine.LatestSequence(); }
+Health Storage::health() const { return impl_->durability.health(); }
+std::string Storage::HealthReason() const { return impl_->durability.HealthReason(); }
+
+uint64_t Storage::RunExpireCycle(uint64_t keys_max) { return impl_->ttl.Run(*this, keys_max); }
+void Storage::SetActiveExpire(bool on) { impl_->ttl.SetActive(on); }
+void Storage::PauseExpire(bool paused) { impl_->ttl.SetPaused(paused); }
+void Storage::SetExpireObserver(CommitObserver* observer) { impl_->ttl.SetObserver(observer); }
+uint64_t Storage::RunGarbageCycle(uint64_t rows_max) { return impl_->garbage.Run(rows_max); }
+
+void Storage::Compact() {
+  for (int i = 0; i < kFamilies; ++i) impl_->engine.CompactRange(static_cast<Family>(i), {}, {});
+}
+
+Status Storage::Flush() {
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  for (int i = 0; i < kFamilies; ++i) handles.push_back(impl_->engine.handle(static_cast<Family>(i)));
+  return FromRocks(impl_->engine.db()->Flush(rocksdb::FlushOptions(), handles), "flushing");
+}
+
+void Storage::SetMemoryBytes(uint64_t bytes) {
+  const MemorySplit split = MemorySplit::Of(bytes);
+  impl_->memory_bytes.store(bytes);
+  impl_->cache.SetBudget(split.record_cache_bytes);
+  impl_->engine.SetMemory(split);
+}
+
+void Storage::ResetStats() {
+  impl_->cache.ResetStats();
+  impl_->commits.store(0);
+  impl_->commit_keys.store(0);
+  impl_->commit_failures.store(0);
+  impl_->expired_keys.store(0);
+  impl_->engine.ResetStats();
+}
+
+StorageStats Storage::Stats() const {
+  StorageStats stats;
+  const RecordCache::Stats cache = impl_->cache.GetStats();
+  stats.cache_hits = cache.hits;
+  stats.cache_misses = cache.misses;
+  stats.cache_entries = cache.entries;
+  stats.cache_bytes = cache.bytes;
+  stats.cache_budget_bytes = cache.budget_bytes;
+  stats.commits = impl_->commits.load();
+  stats.commit_keys = impl_->commit_keys.load();
+  stats.commit_failures = impl_->commit_failures.load();
+  stats.wal_syncs = impl_->durability.syncs();
+  stats.expired_keys = impl_->expired_keys.load();
+  stats.expire_cycle_us = impl_->ttl.cycle_us();
+  const GarbageCollector::Stats garbage = impl_->garbage.GetStats();
+  stats.garbage_objects = garbage.objects_pending;
+  stats.garbage_rows_estimate = garbage.rows_pending;
+  stats.garbage_rows_removed = garbage.rows_removed;
+  stats.lock_waits = impl_->locks.waits();
+  impl_->engine.AddStats(&stats);
+  return stats;
+}
+
+std::string Storage::RocksdbProperty(std::string_view name) const {
+  std::string value;
+  if (!impl_->engine.db()->GetProperty(ToSlice(name), &value)) return "";
+  return value;
+}
+
+std::string Storage::RocksdbVersion() { return rocksdb::GetRocksVersionAsString(); }
+const std::string& Storage::dir() const { return impl_->options.dir; }
+const std::string& Storage::identity() const { return impl_->identity; }
+
+}  // namespace basalt::storage

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/database.h"
+#include "storage/durability.h"
+#include "storage/engine.h"
+#include "storage/garbage_collector.h"
+#include "storage/record_cache.h"
+#include "storage/storage.h"
+#include "storage/ttl_index.h"
+
+namespace basalt::storage {
+
+// The parts of a Storage, for the library's own files.
+class Storage::Impl {
+ public:
+  explicit Impl(const StorageOptions& storage_options);
+  ~Impl();
+
+  // Null, and one line in *error.
+  bool Open(std::string* error);
+  void StartThreads(Storage& storage);
+  void StopThreads();
+
+  int64_t NowMs() const;
+
+  const StorageOptions options;
+  uint64_t hash_seed = 0;
+  std::string identity;
+
+  KeyLocks locks;
+  ExclusiveGate gate;
+  Engine engine;
+  RecordCache cache;
+  DatabaseTable databases;
+  GarbageCollector garbage;
+  TtlIndex ttl;
+  Durability durability;
+
+  std::atomic<uint64_t> commits{0};
+  std::atomic<uint64_t> commit_keys{0};
+  std::atomic<uint64_t> commit_failures{0};
+  std::atomic<uint64_t> expired_keys{0};
+  std::atomic<uint64_t> memory_bytes;
+
+  mutable std::mutex backup_mu;
+  BackupStatus backup;  // guarded by backup_mu
+
+ private:
+  bool LoadIdentity(std::string* error);
+  void RunExpireThread(Storage& storage);
+  void RunGarbageThread();
+  // False when the threads are to stop.
+  bool SleepFor(int64_t ms);
+
+  std::mutex stop_mu_;
+  std::condition_variable stop_changed_;
+  bool stopping_ = false;  // guarded by stop_mu_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace basalt::storage

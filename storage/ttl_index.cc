@@ -1,0 +1,131 @@
+#include "storage/ttl_index.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "storage/key_codec.h"
+#include "storage/storage_impl.h"
+#include "storage/write_txn.h"
+
+namespace basalt::storage {
+
+uint64_t TtlIndex::Run(Storage& storage, uint64_t keys_max) {
+  std::lock_guard lock(run_mu_);
+  const auto started = std::chrono::steady_clock::now();
+  const int64_t now_ms = storage.NowMs();
+  DatabaseTable& databases = storage.impl().databases;
+  uint64_t removed = 0;
+  for (int db = 0; db < databases.size() && removed < keys_max; ++db) {
+    if (paused_.load()) break;
+    if (databases[static_cast<DbIndex>(db)].expires.load(std::memory_order_relaxed) == 0) continue;
+    removed += RunDatabase(storage, static_cast<DbIndex>(db), now_ms, keys_max - removed);
+  }
+  if (floors_.size() > 2 * static_cast<size_t>(databases.size())) floors_.clear();  // of name spaces that are gone
+  cycle_us_.fetch_add(
+      static_cast<uint64_t>(
+          std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count()),
+      std::memory_order_relaxed);
+  return removed;
+}
+
+uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uint64_t keys_max) {
+  Storage::Impl& impl = storage.impl();
+  Database& database = impl.databases[db];
+  const Namespace ns = impl.databases.NamespaceOf(db);
+  // Taken before the iterator: what is committed after this lowers the mark again, what was committed before is seen.
+  const int64_t low_water = database.ttl_low_water.exchange(INT64_MAX);
+  if (impl.databases.NamespaceOf(db) != ns) {  // swapped meanwhile: the mark may be the other one's
+    database.ttl_low_water.store(0);
+    return 0;
+  }
+  int64_t& floor = floors_.try_emplace(ns, 0).first->second;
+  floor = std::min(floor, std::max<int64_t>(low_water, 0));
+  if (floor > now_ms) return 0;
+
+  KeyBuffer lower;
+  KeyBuffer upper;
+  EncodeTtlBound(ns, floor, &lower);
+  EncodeTtlBound(ns, now_ms + 1, &upper);
+  const rocksdb::Slice end = ToSlice(upper.view());
+  rocksdb::ReadOptions options;
+  options.iterate_upper_bound = &end;
+  std::unique_ptr<rocksdb::Iterator> due(impl.engine.db()->NewIterator(options, impl.engine.handle(Family::kTtl)));
+  WriteTxn txn(storage);
+  uint64_t removed = 0;
+  int64_t next_floor = now_ms + 1;
+  due->Seek(ToSlice(lower.view()));
+  while (due->Valid() && removed < keys_max) {
+    uint64_t batch_keys = 0;
+    int64_t batch_floor = INT64_MAX;
+    for (; due->Valid() && batch_keys < std::min<uint64_t>(kBatchKeys, keys_max - removed); due->Next()) {
+      const std::optional<TtlKey> row = ParseTtlKey(ToView(due->key()));
+      if (!row) {
+        LOG_EVERY_N(ERROR, 1000) << "a row of the TTL index is not one";
+        continue;
+      }
+      const HashedKey key = storage.Hash(row->user_key);
+      if (txn.LockKeys({&key, 1}) != Status::kOk) {  // busy: next time
+        next_floor = std::min(next_floor, row->expire_ms);
+        continue;
+      }
+      txn.BeginCommand(now_ms, ReadTier::kDisk);
+      RecordPtr record;
+      const Status status = txn.GetRecord(db, key, &record);  // which removes it, if the exact time has come
+      txn.EndCommand();
+      if (status != Status::kOk && status != Status::kNotFound) next_floor = std::min(next_floor, row->expire_ms);
+      batch_floor = std::min(batch_floor, row->expire_ms);
+      ++batch_keys;
+    }
+    uint64_t sequence = 0;
+    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk) {
+      next_floor = std::min(next_floor, batch_floor);
+      break;
+    }
+    removed += batch_keys;
+  }
+  if (due->Valid()) {
+    const std::optional<TtlKey> row = ParseTtlKey(ToView(due->key()));
+    next_floor = std::min(next_floor, row ? row->expire_ms : 0);
+  }
+  if (FromRocks(due->status(), "reading the TTL index") != Status::kOk) next_floor = floor;
+  floor = next_floor;
+  return removed;
+}
+
+void TtlIndex::EstimateAverages(Storage& storage) {
+  Storage::Impl& impl = storage.impl();
+  const int64_t now_ms = storage.NowMs();
+  for (int i = 0; i < impl.databases.size(); ++i) {
+    Database& database = impl.databases[static_cast<DbIndex>(i)];
+    if (database.expires.load(std::memory_order_relaxed) == 0) {
+      database.average_ttl_ms.store(0, std::memory_order_relaxed);
+      continue;
+    }
+    // The middle between the first and the last that will expire: exact for times that are spread evenly.
+    const Namespace ns = impl.databases.NamespaceOf(static_cast<DbIndex>(i));
+    KeyBuffer lower;
+    KeyBuffer upper;
+    EncodeTtlBound(ns, now_ms, &lower);
+    EncodeTtlBound(ns, INT64_MAX, &upper);
+    const rocksdb::Slice end = ToSlice(upper.view());
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &end;
+    std::unique_ptr<rocksdb::Iterator> rows(impl.engine.db()->NewIterator(options, impl.engine.handle(Family::kTtl)));
+    int64_t sum = 0;
+    rows->Seek(ToSlice(lower.view()));
+    if (rows->Valid()) {
+      if (const std::optional<TtlKey> first = ParseTtlKey(ToView(rows->key()))) sum += (first->expire_ms - now_ms) / 2;
+      rows->SeekForPrev(end);
+      if (rows->Valid()) {
+        if (const std::optional<TtlKey> last = ParseTtlKey(ToView(rows->key()))) sum += (last->expire_ms - now_ms) / 2;
+      }
+    }
+    database.average_ttl_ms.store(std::max<int64_t>(sum, 0), std::memory_order_relaxed);
+  }
+}
+
+}  // namespace basalt::storage

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "storage/key.h"
+
+namespace basalt::storage {
+
+class Storage;
+class CommitObserver;
+
+// The active expire cycle over `ttl`: reads only what is due, locks each key (skipping those that are busy), compares
+// the exact time and commits in bounded batches. Owned by Storage::Impl; Run by any thread, one at a time.
+class TtlIndex {
+ public:
+  // Keys removed by one commit: so long may a client wait for their locks.
+  static constexpr int kBatchKeys = 128;
+
+  // Removes up to `keys_max` keys whose time had come; returns how many.
+  uint64_t Run(Storage& storage, uint64_t keys_max);
+  // Estimates the average time to live of every database.
+  void EstimateAverages(Storage& storage);
+
+  void SetActive(bool on) { active_.store(on); }
+  void SetPaused(bool paused) { paused_.store(paused); }
+  bool enabled() const { return active_.load() && !paused_.load(); }
+  void SetObserver(CommitObserver* observer) { observer_.store(observer); }
+  uint64_t cycle_us() const { return cycle_us_.load(std::memory_order_relaxed); }
+
+ private:
+  uint64_t RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uint64_t keys_max);
+
+  std::mutex run_mu_;
+  // Guarded by run_mu_: every key due before is gone, but for those that commits added since (Database::ttl_low_water).
+  std::unordered_map<Namespace, int64_t> floors_;
+  std::atomic<bool> active_{true};
+  std::atomic<bool> paused_{false};
+  std::atomic<CommitObserver*> observer_{nullptr};
+  std::atomic<uint64_t> cycle_us_{0};
+};
+
+}  // namespace basalt::storage

@@ -1,0 +1,300 @@
+#include "storage/write_txn.h"
+
+#include "storage/write_txn_impl.h"
+
+namespace basalt::storage {
+namespace {
+
+constexpr size_t kLargeBatchBytes = 256 << 10;  // rows of large objects are written so many at a time
+
+}  // namespace
+
+// ---- the interface ----
+
+WriteTxn::WriteTxn(Storage& storage) : ReadView(storage, 0, ReadTier::kDisk), impl_(std::make_unique<Impl>(storage)) {}
+
+WriteTxn::~WriteTxn() { Abort(); }
+
+Status WriteTxn::LockKeys(std::span<const HashedKey> keys) {
+  if (impl_->exclusive) return Status::kOk;
+  const bool entered = !impl_->inside_gate;
+  impl_->blocked_by_gate = entered && !impl_->storage.gate.TryEnter(impl_->slot);
+  if (impl_->blocked_by_gate) return Status::kLocked;
+  impl_->inside_gate = true;
+  if (impl_->storage.locks.TryLock(keys, &impl_->grant)) return Status::kOk;
+  if (entered) {
+    impl_->storage.gate.Leave(impl_->slot);
+    impl_->inside_gate = false;
+  }
+  return Status::kLocked;
+}
+
+bool WriteTxn::BlockedByGate() const { return impl_->blocked_by_gate; }
+
+void WriteTxn::AdoptLocks(KeyLocks::Grant grant) { impl_->grant.Merge(std::move(grant)); }
+
+void WriteTxn::RunExclusive() {
+  assert(!impl_->inside_gate && !impl_->changed);
+  impl_->exclusive = true;
+}
+
+void WriteTxn::BeginCommand(int64_t now_ms, ReadTier tier) {
+  now_ms_ = now_ms;
+  tier_ = tier;
+  impl_->undo.clear();
+  impl_->mark = {impl_->rows.size(),          impl_->garbage.size(), impl_->remaps.size(),
+                 impl_->large_objects.size(), impl_->record_bytes,   impl_->changed};
+}
+
+void WriteTxn::EndCommand() { impl_->undo.clear(); }
+
+void WriteTxn::RollbackCommand() {
+  Impl& impl = *impl_;
+  for (size_t i = impl.undo.size(); i-- > 0;) {
+    Impl::Undo& undo = impl.undo[i];
+    Impl::Entry& entry = impl.entries[undo.entry];
+    entry.current = std::move(undo.current);
+    entry.changed = undo.changed;
+    entry.expired = undo.expired;
+  }
+  impl.undo.clear();
+  impl.TruncateRows(impl.mark.rows);
+  impl.garbage.resize(impl.mark.garbage);
+  impl.DropLarge(impl.mark.large);
+  impl.large_batch.Clear();
+  if (impl.remaps.size() > impl.mark.remaps) {
+    impl.remaps.resize(impl.mark.remaps);
+    impl.RebuildNamespaces();
+  }
+  impl.record_bytes = impl.mark.record_bytes;
+  impl.changed = impl.mark.changed;
+}
+
+bool WriteTxn::HasPendingWrites() const { return impl_->changed; }
+
+size_t WriteTxn::PendingBytes() const {
+  return impl_->arena.bytes() + impl_->record_bytes;  // keys and rows are in the arena
+}
+
+Namespace WriteTxn::NamespaceOf(DbIndex db) const {
+  return impl_->namespaces ? (*impl_->namespaces)[db] : ReadView::NamespaceOf(db);
+}
+
+Status WriteTxn::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) {
+  Impl& impl = *impl_;
+  const Namespace ns = NamespaceOf(db);
+  Impl::Entry* entry = impl.Find(ns, key);
+  if (entry == nullptr) {
+    RecordPtr original;
+    const Status status = LoadRecord(ns, key, &original);
+    if (status != Status::kOk && status != Status::kNotFound) return status;
+    entry = impl.Add(ns, db, key, std::move(original));
+  }
+  if (entry->current != nullptr && entry->current->ExpiredAt(now_ms_)) impl.Expire(entry);
+  *record = entry->current;
+  return *record != nullptr ? Status::kOk : Status::kNotFound;
+}
+
+Status WriteTxn::GetRow(RowFamily family, std::string_view row_key, std::string* value) {
+  const Impl& impl = *impl_;
+  const auto& index = impl.row_index[static_cast<int>(family)];
+  const auto found = index.empty() ? index.end() : index.find(row_key);
+  const uint32_t last = found == index.end() ? Impl::kNoOp : found->second;
+  if (impl.DeletedByRange(family, row_key, last)) return Status::kNotFound;
+  if (last == Impl::kNoOp) return ReadView::GetRow(family, row_key, value);
+  if (impl.rows[last].kind == Impl::RowOp::kDelete) return Status::kNotFound;
+  value->assign(impl.rows[last].value);
+  return Status::kOk;
+}
+
+Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
+                          void* context) {
+  const Impl& impl = *impl_;
+  const auto& index = impl.row_index[static_cast<int>(family)];
+  auto pending = index.lower_bound(lower);
+  const auto end = index.lower_bound(upper);
+  bool stopped = false;
+  // Visits pending rows up to `until`, which one of them replaces when *replaced.
+  const auto visit_pending = [&](std::string_view until, bool last, bool* replaced) {
+    for (; !stopped && pending != end && (last || pending->first <= until); ++pending) {
+      if (!last && pending->first == until) *replaced = true;
+      const Impl::RowOp& op = impl.rows[pending->second];
+      if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(family, pending->first, pending->second)) continue;
+      stopped = !visit(context, pending->first, op.value);
+    }
+  };
+  auto on_disk = [&](std::string_view key, std::string_view value) {
+    bool replaced = false;
+    visit_pending(key, false, &replaced);
+    if (!stopped && !replaced && !impl.DeletedByRange(family, key, Impl::kNoOp)) stopped = !visit(context, key, value);
+    return !stopped;
+  };
+  const Status status = ReadView::ScanRows(
+      family, lower, upper,
+      [](void* self, std::string_view key, std::string_view value) {
+        return (*static_cast<decltype(on_disk)*>(self))(key, value);
+      },
+      &on_disk);
+  if (status != Status::kOk || stopped) return status;
+  bool replaced = false;
+  visit_pending({}, true, &replaced);
+  return Status::kOk;
+}
+
+Status WriteTxn::ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
+                             void* context) {
+  const Impl& impl = *impl_;
+  const Namespace ns = NamespaceOf(db);
+  struct Pending {
+    uint64_t bucket;
+    const Impl::Entry* entry;
+    bool operator<(const Pending& other) const {
+      return bucket != other.bucket ? bucket < other.bucket : entry->key < other.entry->key;
+    }
+  };
+  std::vector<Pending> pending;
+  for (const Impl::Entry& entry : impl.entries) {
+    if (entry.ns != ns || !entry.written()) continue;
+    const uint64_t bucket = BucketOf(entry.hashed());
+    if (bucket >= first_bucket && bucket < last_bucket) pending.push_back({bucket, &entry});
+  }
+  std::sort(pending.begin(), pending.end());
+  size_t next = 0;
+  bool stopped = false;
+  const auto visit_pending = [&](uint64_t bucket, std::string_view key, bool last, bool* replaced) {
+    for (; !stopped && next < pending.size(); ++next) {
+      const Pending& each = pending[next];
+      if (!last && (each.bucket > bucket || (each.bucket == bucket && each.entry->key > key))) return;
+      if (!last && each.bucket == bucket && each.entry->key == key) *replaced = true;
+      if (each.entry->current == nullptr) continue;
+      stopped = !visit(context, each.bucket, each.entry->key, each.entry->current);
+    }
+  };
+  auto on_disk = [&](uint64_t bucket, std::string_view key, const RecordPtr& record) {
+    bool replaced = false;
+    visit_pending(bucket, key, false, &replaced);
+    if (!stopped && !replaced) stopped = !visit(context, bucket, key, record);
+    return !stopped;
+  };
+  const Status status = ReadView::ScanRecords(
+      db, first_bucket, last_bucket,
+      [](void* self, uint64_t bucket, std::string_view key, const RecordPtr& record) {
+        return (*static_cast<decltype(on_disk)*>(self))(bucket, key, record);
+      },
+      &on_disk);
+  if (status != Status::kOk || stopped) return status;
+  bool replaced = false;
+  visit_pending(0, {}, true, &replaced);
+  return Status::kOk;
+}
+
+uint64_t WriteTxn::KeyCount(DbIndex db) const {
+  const Impl& impl = *impl_;
+  const Namespace ns = NamespaceOf(db);
+  int64_t count = 0;
+  for (int i = 0; i < impl.storage.databases.size(); ++i) {
+    const Database& database = impl.storage.databases[static_cast<DbIndex>(i)];
+    if (database.ns.load(std::memory_order_relaxed) == ns) count = database.keys.load(std::memory_order_relaxed);
+  }
+  for (const Impl::Entry& entry : impl.entries) {
+    if (entry.ns == ns) count += (entry.current != nullptr) - (entry.original != nullptr);
+  }
+  return static_cast<uint64_t>(std::max<int64_t>(count, 0));
+}
+
+// ---- writes ----
+
+void WriteTxn::Put(DbIndex db, const HashedKey& key, RecordPtr record) {
+  assert(record != nullptr);
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  const uint64_t old_id = entry->current == nullptr ? 0 : entry->current->header().object_id;
+  if (old_id != 0 && old_id != record->header().object_id) impl_->AddGarbageOf(entry->current);
+  impl_->SetCurrent(entry, std::move(record));
+}
+
+void WriteTxn::Erase(DbIndex db, const HashedKey& key) {
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  impl_->AddGarbageOf(entry->current);
+  impl_->SetCurrent(entry, nullptr);
+}
+
+void WriteTxn::Detach(DbIndex db, const HashedKey& key) {
+  impl_->SetCurrent(impl_->FindForWrite(NamespaceOf(db), key), nullptr);
+}
+
+void WriteTxn::Touch(DbIndex db, const HashedKey& key) {
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  impl_->Remember(entry);
+  entry->changed = true;
+}
+
+void WriteTxn::PutRow(RowFamily family, std::string_view row_key, std::string_view value) {
+  impl_->AddRow(Impl::RowOp::kPut, family, row_key, value);
+}
+
+void WriteTxn::DeleteRow(RowFamily family, std::string_view row_key) {
+  impl_->AddRow(Impl::RowOp::kDelete, family, row_key, {});
+}
+
+void WriteTxn::DeleteRows(RowFamily family, std::string_view lower, std::string_view upper) {
+  impl_->AddRow(Impl::RowOp::kDeleteRange, family, lower, upper);
+}
+
+void WriteTxn::ReplaceNamespace(DbIndex db) {
+  assert(impl_->exclusive);
+  const Namespace old_ns = NamespaceOf(db);
+  DatabaseTable& table = impl_->storage.databases;
+  impl_->remaps.push_back({false, db, db, old_ns, table.NewNamespace(), table.NextObjectId()});
+  impl_->RebuildNamespaces();
+  impl_->changed = true;
+}
+
+void WriteTxn::SwapNamespaces(DbIndex a, DbIndex b) {
+  assert(impl_->exclusive);
+  if (a == b) return;
+  impl_->remaps.push_back({true, a, b, 0, 0, 0});
+  impl_->RebuildNamespaces();
+  impl_->changed = true;
+}
+
+uint64_t WriteTxn::NewObjectId() {
+  const uint64_t id = impl_->storage.databases.NewObjectId(impl_->storage.engine);
+  if (id != 0) return id;
+  impl_->failed = Status::kIoError;  // Commit refuses; so this id reaches no disk
+  return UINT64_MAX;
+}
+
+// ---- large objects ----
+
+Status WriteTxn::BeginLargeObject(uint64_t object_id, RowFamily family, uint64_t rows) {
+  assert(tier_ == ReadTier::kDisk);
+  if (impl_->failed != Status::kOk) return impl_->failed;
+  impl_->storage.garbage.Protect(object_id);
+  impl_->large_objects.push_back(object_id);
+  impl_->large_family = family;
+  impl_->changed = true;
+  KeyBuffer key;
+  EncodeGarbageObjectKey(object_id, &key);
+  impl_->large_batch.Clear();
+  impl_->large_batch.Put(impl_->storage.engine.handle(Family::kSys), ToSlice(key.view()),
+                         EncodeGarbage({object_id, Garbage::Bit(family), rows}));
+  return Status::kOk;
+}
+
+Status WriteTxn::WriteLargeRow(std::string_view row_key, std::string_view value) {
+  impl_->large_batch.Put(impl_->storage.engine.handle(impl_->large_family), ToSlice(row_key), ToSlice(value));
+  return impl_->large_batch.GetDataSize() >= kLargeBatchBytes ? impl_->FlushLarge() : Status::kOk;
+}
+
+Status WriteTxn::EndLargeObject() { return impl_->FlushLarge(); }
+
+Status WriteTxn::Impl::FlushLarge() {
+  const Status allowed = storage.durability.WritesAllowed();
+  if (allowed != Status::kOk) return allowed;
+  const rocksdb::Status written = storage.engine.db()->Write(rocksdb::WriteOptions(), &large_batch);
+  large_batch.Clear();
+  if (!written.ok()) storage.durability.WriteFailed(written);
+  return FromRocks(written, "writing rows of a large object");
+}
+
+}  // namespace basalt::storage
