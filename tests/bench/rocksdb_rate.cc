@@ -26,18 +26,6 @@ int Fail(const std::string& text) {
   return 1;
 }
 
-// The folder itself or the one below it that RocksDB calls its own.
-std::vector<std::string> ColumnFamilies(const std::string& folder, std::string* found) {
-  std::vector<std::string> names;
-  for (const std::string& path : {folder, folder + "/db", folder + "/rocksdb"}) {
-    if (rocksdb::DB::ListColumnFamilies({}, path, &names).ok()) {
-      *found = path;
-      return names;
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -45,9 +33,9 @@ int main(int argc, char** argv) {
   const size_t cache_bytes = std::strtoull(argv[2], nullptr, 10);
   const int threads = std::atoi(argv[3]), seconds = std::atoi(argv[4]);
 
-  std::string path;
-  std::vector<std::string> names = ColumnFamilies(argv[1], &path);
-  if (names.empty()) return Fail(std::string("no RocksDB in ") + argv[1]);
+  const std::string path = std::string(argv[1]) + "/db";
+  std::vector<std::string> names;
+  if (!rocksdb::DB::ListColumnFamilies({}, path, &names).ok()) return Fail("no RocksDB in " + path);
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(cache_bytes);
