@@ -72,6 +72,10 @@ class Stats {
   Totals Read() const;
   LatencyHistogram QueueWait(bool slow_lane) const;
 
+  // Storage's count of changed keys when the last backup began, for rdb_changes_since_last_save.
+  uint64_t changes_at_backup() const { return changes_at_backup_.load(std::memory_order_relaxed); }
+  void SetChangesAtBackup(uint64_t changes) { changes_at_backup_.store(changes, std::memory_order_relaxed); }
+
   // CONFIG RESETSTAT. LATENCY HISTOGRAM's data go too.
   void Reset();
 
@@ -99,6 +103,7 @@ class Stats {
   void ForEachShard(Visit visit) const;
   Sums AddUp() const;
 
+  std::atomic<uint64_t> changes_at_backup_{0};
   const size_t commands_;
   const uint64_t id_;  // tells this object from others a thread may have counted for
 
