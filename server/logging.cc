@@ -46,12 +46,13 @@ class LogFile final : public google::LogSink {
     return Reopen();
   }
 
-  void send(google::LogSeverity severity, const char*, const char* base_filename, int line, const struct ::tm* time, const char* message,
-            size_t message_size, int32_t usecs) override {
+  void send(google::LogSeverity severity, const char*, const char* base_filename, int line,
+            const google::LogMessageTime& when, const char* message, size_t message_size) override {
     constexpr const char* kNames[] = {"NOTICE", "WARNING", "ERROR", "FATAL"};
+    const std::tm& time = when.tm();
     char head[96];
-    std::snprintf(head, sizeof head, "%04d-%02d-%02d %02d:%02d:%02d.%06d %s ", time->tm_year + 1900, time->tm_mon + 1, time->tm_mday, time->tm_hour, time->tm_min,
-                  time->tm_sec, static_cast<int>(usecs), kNames[severity]);
+    std::snprintf(head, sizeof head, "%04d-%02d-%02d %02d:%02d:%02d.%06d %s ", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday, time.tm_hour, time.tm_min,
+                  time.tm_sec, static_cast<int>(when.usec()), kNames[severity]);
     std::string text = head;
     text.append(message, message_size);
     if (severity >= google::GLOG_WARNING) text += std::string(" (") + base_filename + ':' + std::to_string(line) + ')';
