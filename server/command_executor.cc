@@ -246,7 +246,8 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
                                                     std::span<const std::string_view> argv) {
   session.grant.Release();
   CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
-  storage::ExclusiveGate::Closed closed(services_.storage.gate());
+  storage::ExclusiveGate::Closed closed(services_.storage.gate(), std::try_to_lock);
+  if (!closed.owns()) return WaitForGate(thread);
   net::CommandBatch& batch = thread.group->current();
   const auto from = batch.replies.End();
   storage::WriteTxn& txn = thread.group->txn();
@@ -367,16 +368,24 @@ CommandExecutor::Next CommandExecutor::MoveToSlowLane(ThreadState& thread) {
   return Next::kTakenOff;
 }
 
-// Someone else holds a key, or the gate is closed. Nothing is pending and no lock is held here; the batch queues.
+// Someone else holds a key. Nothing is pending and no lock is held here; the batch queues, without a thread.
 CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
-  net::Lane lane = thread.lane;
+  if (thread.group->txn().BlockedByGate()) return WaitForGate(thread);
+  const net::Lane lane = thread.lane;
   net::Transport* transport = services_.transport;
-  net::CommandBatch* batch = thread.group->TakeCurrent().release();  // std::function wants to be copied; exactly one call owns it
-  storage::ExclusiveGate& gate = services_.storage.gate();
-  services_.storage.locks().Wait(thread.preparation.keys, [batch, lane, transport, &gate](storage::KeyLocks::Grant grant) {
+  net::CommandBatch* batch = thread.group->TakeCurrent().release();  // std::function wants to be copied; one call owns it
+  services_.storage.locks().Wait(thread.preparation.keys, [batch, lane, transport](storage::KeyLocks::Grant grant) {
     SessionOf(*batch).grant = std::move(grant);
-    gate.WhenOpen([batch, lane, transport] { transport->Resubmit(net::BatchPtr(batch), lane); });
+    transport->Resubmit(net::BatchPtr(batch), lane);
   });
+  return Next::kTakenOff;
+}
+
+CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
+  const net::Lane lane = thread.lane;
+  net::Transport* transport = services_.transport;
+  net::CommandBatch* batch = thread.group->TakeCurrent().release();
+  services_.storage.gate().WhenOpen([batch, lane, transport] { transport->Resubmit(net::BatchPtr(batch), lane); });
   return Next::kTakenOff;
 }
 

@@ -57,6 +57,7 @@ class CommandExecutor {
 
   Next MoveToSlowLane(ThreadState& thread);
   Next WaitForKeys(ThreadState& thread);
+  Next WaitForGate(ThreadState& thread);
   Next ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request);
 
   const Services& services_;

@@ -86,11 +86,23 @@ ExclusiveGate::Closed::Closed(ExclusiveGate& gate) : gate_(gate) {
   Impl& impl = *gate.impl_;
   std::unique_lock lock(impl.mu);
   impl.changed.wait(lock, [&] { return !impl.closed.load(std::memory_order_relaxed); });
+  Drain(lock);
+}
+
+ExclusiveGate::Closed::Closed(ExclusiveGate& gate, std::try_to_lock_t) : gate_(gate) {
+  std::unique_lock lock(gate.impl_->mu);
+  owns_ = !gate.impl_->closed.load(std::memory_order_relaxed);
+  if (owns_) Drain(lock);
+}
+
+void ExclusiveGate::Closed::Drain(std::unique_lock<std::mutex>& lock) {
+  Impl& impl = *gate_.impl_;
   impl.closed.store(true, std::memory_order_seq_cst);
   impl.changed.wait(lock, [&] { return impl.Empty(); });
 }
 
 ExclusiveGate::Closed::~Closed() {
+  if (!owns_) return;
   Impl& impl = *gate_.impl_;
   std::vector<std::function<void()>> waiting;
   {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 
 namespace basalt::storage {
 
@@ -23,16 +24,22 @@ class ExclusiveGate {
   void WhenOpen(std::function<void()> opened);
 
   // Closes the gate, waits until all groups inside have left (they never wait for anything but the disk), reopens it
-  // when destroyed and tells those who wait. One at a time; a second closer queues. REQUIRES: slow lane or own thread;
-  // the calling thread is not inside.
+  // when destroyed and tells those who wait. REQUIRES: slow lane or own thread; the calling thread is not inside.
   class Closed {
    public:
+    // One at a time: a second closer waits for the first.
     explicit Closed(ExclusiveGate& gate);
+    // … does not wait: owns() is false. In the slow lane, where a group that RocksDB has stalled may stand behind.
+    Closed(ExclusiveGate& gate, std::try_to_lock_t);
     ~Closed();
     Closed(const Closed&) = delete;
+    bool owns() const { return owns_; }
 
    private:
+    void Drain(std::unique_lock<std::mutex>& lock);
+
     ExclusiveGate& gate_;
+    bool owns_ = true;
   };
 
  private:

@@ -41,33 +41,39 @@ void WriteTxn::RunExclusive() {
 void WriteTxn::BeginCommand(int64_t now_ms, ReadTier tier) {
   now_ms_ = now_ms;
   tier_ = tier;
-  impl_->undo.clear();
-  impl_->mark = {impl_->rows.size(),          impl_->garbage.size(), impl_->remaps.size(),
-                 impl_->large_objects.size(), impl_->record_bytes,   impl_->changed};
+  impl_->marks.push_back({impl_->undo.size(), impl_->rows.size(), impl_->garbage.size(), impl_->remaps.size(),
+                          impl_->large_objects.size(), impl_->record_bytes, impl_->changed});
 }
 
-void WriteTxn::EndCommand() { impl_->undo.clear(); }
+void WriteTxn::EndCommand() {
+  assert(!impl_->marks.empty());
+  impl_->marks.pop_back();
+  if (impl_->marks.empty()) impl_->undo.clear();
+}
 
 void WriteTxn::RollbackCommand() {
   Impl& impl = *impl_;
-  for (size_t i = impl.undo.size(); i-- > 0;) {
-    Impl::Undo& undo = impl.undo[i];
+  assert(!impl.marks.empty());
+  const Impl::Mark mark = impl.marks.back();
+  impl.marks.pop_back();
+  while (impl.undo.size() > mark.undo) {
+    Impl::Undo& undo = impl.undo.back();
     Impl::Entry& entry = impl.entries[undo.entry];
     entry.current = std::move(undo.current);
     entry.changed = undo.changed;
     entry.expired = undo.expired;
+    impl.undo.pop_back();
   }
-  impl.undo.clear();
-  impl.TruncateRows(impl.mark.rows);
-  impl.garbage.resize(impl.mark.garbage);
-  impl.DropLarge(impl.mark.large);
+  impl.TruncateRows(mark.rows);
+  impl.garbage.resize(mark.garbage);
+  impl.DropLarge(mark.large);
   impl.large_batch.Clear();
-  if (impl.remaps.size() > impl.mark.remaps) {
-    impl.remaps.resize(impl.mark.remaps);
+  if (impl.remaps.size() > mark.remaps) {
+    impl.remaps.resize(mark.remaps);
     impl.RebuildNamespaces();
   }
-  impl.record_bytes = impl.mark.record_bytes;
-  impl.changed = impl.mark.changed;
+  impl.record_bytes = mark.record_bytes;
+  impl.changed = mark.changed;
 }
 
 bool WriteTxn::HasPendingWrites() const { return impl_->changed; }

@@ -66,7 +66,7 @@ class WriteTxn : public ReadView {
   // does nothing.
   void RunExclusive();
 
-  // ---- one command ----
+  // ---- one command; a command that runs others (EXEC) has theirs nested inside its own ----
   void BeginCommand(int64_t now_ms, ReadTier tier);
   void EndCommand();
   void RollbackCommand();  // as if the command had not run; its new locks stay until the commit

@@ -153,7 +153,18 @@ void WriteTxn::Impl::Publish(uint64_t sequence, int64_t now_ms, CommitObserver* 
   }
   storage.commits.fetch_add(1, std::memory_order_relaxed);
   storage.commit_keys.fetch_add(changes.size(), std::memory_order_relaxed);
-  if (observer != nullptr && !changes.empty()) observer->OnCommitted(changes);
+  if (observer == nullptr) return;
+  if (!changes.empty()) observer->OnCommitted(changes);
+  if (!remaps.empty()) observer->OnDatabasesReplaced(RemappedDatabases());
+}
+
+std::vector<DbIndex> WriteTxn::Impl::RemappedDatabases() const {
+  std::vector<DbIndex> dbs;
+  for (const Remap& remap : remaps) {
+    dbs.push_back(remap.a);
+    if (remap.swap) dbs.push_back(remap.b);
+  }
+  return dbs;
 }
 
 void WriteTxn::Impl::AddChanges(const Entry& entry) {
@@ -211,7 +222,7 @@ void WriteTxn::Impl::Clear() {
   namespaces.reset();
   undo.clear();
   arena.Reset();
-  mark = {};
+  marks.clear();
   changed = false;
   failed = Status::kOk;
 }

@@ -68,7 +68,7 @@ class WriteTxn::Impl {
 
   // How far everything had come when the command began.
   struct Mark {
-    size_t rows = 0, garbage = 0, remaps = 0, large = 0, record_bytes = 0;
+    size_t undo = 0, rows = 0, garbage = 0, remaps = 0, large = 0, record_bytes = 0;
     bool changed = false;
   };
 
@@ -93,7 +93,7 @@ class WriteTxn::Impl {
   std::vector<uint64_t> large_objects;     // rows are on disk under a protected garbage record
   std::optional<NamespaceMap> namespaces;  // when there are remaps
   std::vector<Undo> undo;
-  Mark mark;
+  std::vector<Mark> marks;  // of the commands begun, the outermost first
   bool changed = false;     // anything to commit
   size_t record_bytes = 0;  // of the records that Commit would write, roughly
   Status failed = Status::kOk;
@@ -272,6 +272,7 @@ class WriteTxn::Impl {
   void MarkPending();
   void Publish(uint64_t sequence, int64_t now_ms, CommitObserver* observer);
   void AddChanges(const Entry& entry);
+  std::vector<DbIndex> RemappedDatabases() const;
   void Unmark(bool erase);
   void DropLarge(size_t keep);
   void Clear();
