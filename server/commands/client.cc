@@ -343,7 +343,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "client|info", .arity = 2, .flags = kPlain, .group = kGroup, .since = "6.2.0", .complexity = "O(1)",
      .summary = "What CLIENT LIST says about this connection.", .handler = Info, .tips = {"nondeterministic_output"}},
     {.name = "client|kill", .arity = -3, .flags = kAdmin, .group = kGroup,
-     .syntax = "(ip:port | [ID client-id:integer | TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB) | USER username | ADDR ip:port | LADDR ip:port | "
+     .syntax = "(old-address | [ID client-id:integer | TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB) | USER username | ADDR address | LADDR address | "
                "SKIPME (YES | NO)]…)",
      .since = "2.4.0", .complexity = "O(N) where N is the number of client connections", .summary = "Closes connections.", .handler = Kill, .history = kKillHistory},
     {.name = "client|list", .arity = -2, .flags = kAdmin, .group = kGroup, .syntax = "[TYPE (NORMAL | MASTER | REPLICA | PUBSUB)] [ID client-id:integer…]",
@@ -357,7 +357,7 @@ constexpr CommandSpec kCommands[] = {
      .complexity = "O(1)", .summary = "Holds back commands for a while.", .handler = Pause, .history = kPauseHistory},
     {.name = "client|reply", .arity = 3, .flags = kPlain, .group = kGroup, .syntax = "(ON | OFF | SKIP)", .since = "3.2.0", .complexity = "O(1)",
      .summary = "Says whether replies are sent.", .handler = Reply},
-    {.name = "client|setinfo", .arity = 4, .flags = kPlain, .group = kGroup, .syntax = "(lib-name libname | lib-ver libver)", .since = "7.2.0",
+    {.name = "client|setinfo", .arity = 4, .flags = kPlain, .group = kGroup, .syntax = "(LIB-NAME libname | LIB-VER libver)", .since = "7.2.0",
      .complexity = "O(1)", .summary = "Tells which client library is used.", .handler = SetInfo,
      .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
     {.name = "client|setname", .arity = 3, .flags = kPlain, .group = kGroup, .syntax = "connection-name", .since = "2.6.9", .complexity = "O(1)",
