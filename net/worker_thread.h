@@ -95,7 +95,7 @@ class WorkerThread {
   void Account(Slot& slot);
   void ArmLimitTimers(Slot& slot);
 
-  void OnNotified();
+  void OnNotified(bool pipe_readable);
   void On(NewClient& event);
   void On(BatchDone& event);
   void On(Parked& event);

@@ -217,15 +217,14 @@ TEST(TransportTest, ParkedClientsReadAheadUpToTheQueryBufferLimit) {
   tunables.query_buffer_bytes_max = 100'000;
   TestServer server({}, tunables);
   server.Start();
-  TestClient client = server.Client();
-  ASSERT_TRUE(client.Send("PARK 300\r\n"));
-  std::string ahead = Repeat("PING\r\n", 1'000'000);
-  size_t sent = 0;
-  std::thread sender([&] { client.Send(ahead); });
-  ASSERT_TRUE(Eventually([&] { return server.transport->Stats().query_buffer_bytes >= 100'000; }));
-  sent = server.transport->Stats().query_buffer_bytes;
-  EXPECT_LT(sent, 400'000u);
-  EXPECT_EQ(client.Receive(5 + 7'000'000).size(), 7'000'005u);
+  TestClient client = server.Client(), other = server.Client();
+  ASSERT_TRUE(client.Send("PARK 0\r\n"));
+  std::thread sender([&] { client.Send(Repeat("PING\r\n", 1'000'000)); });
+  EXPECT_TRUE(Eventually([&] { return server.transport->Stats().query_buffer_bytes >= 100'000; }));
+  std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_LT(server.transport->Stats().query_buffer_bytes, 400'000u);
+  EXPECT_EQ(other.Ask("UNPARK\r\n", 4), ":1\r\n");
+  EXPECT_EQ(client.Receive(11 + 7'000'000).size(), 7'000'011u);
   sender.join();
 }
 
@@ -303,6 +302,7 @@ TEST(TransportTest, IdleClientsAreClosedExemptAndParkedOnesAreNot) {
   TestClient exempt = server.Client();
   ASSERT_EQ(exempt.Ask("PING\r\n", 7), "+PONG\r\n");
   EXPECT_TRUE(idle.Closed());
+  ASSERT_TRUE(Eventually([&] { return server.handler.disconnected == 1; }));
   EXPECT_EQ(server.handler.last_reason, CloseReason::kIdle);
   EXPECT_EQ(parked.Receive(5), "*-1\r\n");
   EXPECT_EQ(exempt.Ask("PING\r\n", 7), "+PONG\r\n");
@@ -321,6 +321,7 @@ TEST(TransportTest, PeriodicTasksAndTunablesAtRunTime) {
   tunables.idle_timeout_s = 1;
   server.transport->SetTunables(tunables);
   EXPECT_TRUE(idle.Closed());
+  ASSERT_TRUE(Eventually([&] { return server.handler.disconnected == 1; }));
   EXPECT_EQ(server.handler.last_reason, CloseReason::kIdle);
 }
 
