@@ -313,7 +313,8 @@ void WorkerThread::On(NewClient& event) {
   slot = Slot();
   slot.fd = fd;
   slot.armed = kPollRead;
-  slot.conn = std::make_unique<Connection>(info.id, std::move(admission.client), admission.settings, info.counters, now_ns_);
+  slot.conn =
+      std::make_unique<Connection>(info.id, std::move(admission.client), admission.settings, info.counters, now_ns_);
   slot.conn->PublishCounters(slot.armed);
   ++in_use_;
   Add(counters_.open, 1);
@@ -465,11 +466,20 @@ void WorkerThread::Close(Slot& slot, CloseReason reason) {
   Connection& conn = *slot.conn;
   conn.Close(reason);
   switch (reason) {
-    case CloseReason::kOutputLimit: Add(counters_.closed_output_limit, 1); break;
-    case CloseReason::kQueryBufferLimit: Add(counters_.closed_query_limit, 1); break;
-    case CloseReason::kIdle: Add(counters_.closed_idle, 1); break;
-    case CloseReason::kOutputBudget: Add(counters_.closed_budget, 1); break;
-    default: break;
+    case CloseReason::kOutputLimit:
+      Add(counters_.closed_output_limit, 1);
+      break;
+    case CloseReason::kQueryBufferLimit:
+      Add(counters_.closed_query_limit, 1);
+      break;
+    case CloseReason::kIdle:
+      Add(counters_.closed_idle, 1);
+      break;
+    case CloseReason::kOutputBudget:
+      Add(counters_.closed_budget, 1);
+      break;
+    default:
+      break;
   }
   if (reason == CloseReason::kAskedFor || reason == CloseReason::kProtocolError) {
     CloseGently(slot.fd);

@@ -59,6 +59,31 @@ TEST(TransportTest, BatchesEndAt128CommandsAndOrderStays) {
   EXPECT_EQ(server.transport->Stats().commands, 2020u);
 }
 
+TEST(TransportTest, SystemCallsPerBatchStayWithinTheBudget) {
+  TestServer server;
+  server.Start();
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 64; ++i) {
+    clients.push_back(server.Client());
+    ASSERT_EQ(clients.back().Ask("PING\r\n", 7), "+PONG\r\n");
+  }
+  // Rounds of many events: the requests arrive while the worker greets someone.
+  server.handler.connect_delay_ms = 30;
+  server.transport->ResetStats();
+  for (int round = 0; round < 5; ++round) {
+    const int connected = server.handler.connected;
+    TestClient greeted = server.Client();
+    for (TestClient& client : clients) ASSERT_TRUE(client.Send("PING\r\n"));
+    for (TestClient& client : clients) ASSERT_EQ(client.Receive(7), "+PONG\r\n");
+    ASSERT_TRUE(Eventually([&] { return server.handler.connected > connected; }));
+  }
+  const TransportStats stats = server.transport->Stats();
+  const double calls = static_cast<double>(stats.read_calls + stats.write_calls + stats.epoll_wait_calls +
+                                           stats.epoll_ctl_calls + stats.pipe_calls + stats.futex_wakes);
+  EXPECT_EQ(stats.batches, 5u * 64);
+  EXPECT_LE(calls / static_cast<double>(stats.batches), 3.5);
+}
+
 TEST(TransportTest, HundredMegabytesBeforeTheFirstReadDoNotDeadlock) {
   TestServer server;
   server.Start();
@@ -364,7 +389,8 @@ TEST(TransportTest, RebindsAndKeepsTheOldSocketsWhenItCannot) {
   EXPECT_NE(error.find("already in use"), std::string::npos) << error;
   EXPECT_EQ(server.Client().Ask("PING\r\n", 7), "+PONG\r\n");
 
-  EXPECT_TRUE(server.transport->Rebind({"*", "-::*"}, server.options.port, &error)) << error;  // takes the place of one of its own
+  EXPECT_TRUE(server.transport->Rebind({"*", "-::*"}, server.options.port, &error))
+      << error;  // takes the place of one of its own
   EXPECT_EQ(server.Client().Ask("PING\r\n", 7), "+PONG\r\n");
 
   const uint16_t old_port = server.options.port, new_port = FreePort();
