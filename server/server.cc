@@ -8,6 +8,7 @@
 #include <random>
 
 #include "net/transport.h"
+#include "server/backup_runner.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
@@ -111,7 +112,7 @@ class Server::Impl {
         pause(*storage, parked),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
                  .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .monitors = monitors,
-                 .executor = executor, .server = server, .transport = nullptr},
+                 .backups = backups, .executor = executor, .server = server, .transport = nullptr},
         executor(services, pause, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
 
@@ -169,6 +170,7 @@ class Server::Impl {
   ParkedRegistry parked;
   ClientPause pause;
   MonitorHub monitors;
+  BackupRunner backups{*storage, stats};
   Services services;
   CommandExecutor executor;
   ClientHandler handler;
