@@ -97,7 +97,7 @@ void OutputBuffer::Replace(Position from, Position to, std::string_view bytes) {
     const size_t live = static_cast<size_t>(last.end - last.begin);
     if (from >= size_ - live && bytes.size() <= removed + room_) {
       char* const at = cursor_ - (size_ - from);
-      std::memmove(at + bytes.size(), at + removed, size_ - to);
+      if (to < size_) std::memmove(at + bytes.size(), at + removed, size_ - to);
       if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
       last.end = at + bytes.size() + (size_ - to);
       size_ = size_ - removed + bytes.size();

@@ -36,7 +36,7 @@ class OutputBuffer {
   size_t segment_count() const { return segments_.size() - head_; }
 
   void Append(std::string_view bytes) {
-    if (bytes.size() <= room_) {
+    if (bytes.size() - 1 < room_) {  // no bytes at all go the slow way, too
       std::memcpy(cursor_, bytes.data(), bytes.size());
       Advance(bytes.size());
     } else {
