@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "net/poller.h"
@@ -163,7 +164,7 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
   output_.Consume(bytes);
   bytes_out_ += bytes;
   last_interaction_ns_ = last_progress_ns_ = now_ns;
-  stalled_ = false;
+  hold_bytes_ = kHoldBytes;
 }
 
 void Connection::OnPush(std::string_view bytes, std::shared_ptr<const void> owner) {
@@ -181,14 +182,15 @@ void Connection::FailProtocol(const std::string& text) {
 }
 
 bool Connection::HoldsBack() {
-  holding_ = output_.size() > kHoldBytes && !stalled_;
+  holding_ = output_.size() > hold_bytes_;
   return holding_;
 }
 
 std::optional<uint64_t> Connection::OnHoldTimer(uint64_t now_ns) {
   if (!holding_) return std::nullopt;
   if (now_ns < last_progress_ns_ + kHoldStallNs) return last_progress_ns_ + kHoldStallNs;
-  stalled_ = true;
+  hold_bytes_ = 2 * std::max<uint64_t>(hold_bytes_, output_.size());
+  last_progress_ns_ = now_ns;
   return std::nullopt;
 }
 

@@ -31,8 +31,9 @@ class Connection {
  public:
   // More pending output than this holds the next batch back, as long as the client takes what it is sent.
   static constexpr uint64_t kHoldBytes = 1024 * 1024;
-  // A client that takes nothing for this long may be one that writes its whole pipeline before it reads: stop holding.
-  static constexpr uint64_t kHoldStallNs = 20'000'000;
+  // A client that takes nothing for this long may be one that writes its whole pipeline before it reads: it is allowed
+  // twice the output. So 256 MiB take it under a second, and a reader that only paused has not been given them all.
+  static constexpr uint64_t kHoldStallNs = 100'000'000;
 
   // A batch to submit, and where.
   struct Submission {
@@ -92,7 +93,7 @@ class Connection {
   std::optional<CloseReason> Verdict(uint64_t now_ns);
   // A batch is held back for a client that is slow to read; a timer has to call OnHoldTimer.
   bool holding() const { return holding_; }
-  // Nothing was written for kHoldStallNs: whoever does not read must not be waited for. Returns when to ask again.
+  // If nothing was written for kHoldStallNs, raises what holds the client back; else says when to ask again.
   std::optional<uint64_t> OnHoldTimer(uint64_t now_ns);
   // When the soft output limit cuts this client off unless it falls below it.
   std::optional<uint64_t> soft_limit_deadline_ns() const;
@@ -130,23 +131,23 @@ class Connection {
   InputBuffer input_;  // lent to the batch while that is out and not parked
   OutputBuffer output_;
 
-  BatchPtr resting_;           // continued, waiting to be submitted again; or returned, waiting for Recycle
-  uint64_t sequence_ = 0;      // of the last batch
+  BatchPtr resting_;       // continued, waiting to be submitted again; or returned, waiting for Recycle
+  uint64_t sequence_ = 0;  // of the last batch
   Lane rest_lane_ = Lane::kFast;
   bool batch_out_ = false;
-  bool continued_ = false;     // resting_ has work left
+  bool continued_ = false;  // resting_ has work left
   bool parked_ = false;
   PeerEnd peer_end_ = PeerEnd::kClosesClient;
 
   bool peer_ended_ = false;
   bool holding_ = false;
-  bool stalled_ = false;       // does not read: go on executing until its limit or the budget cuts it off
-  bool query_limit_ = false;   // an incomplete command outgrew the query buffer
+  bool query_limit_ = false;  // an incomplete command outgrew the query buffer
   Ending ending_ = Ending::kNo;
   std::optional<CloseReason> closed_;
 
   uint64_t last_interaction_ns_;
-  uint64_t last_progress_ns_;  // of the output
+  uint64_t last_progress_ns_;         // of the output
+  uint64_t hold_bytes_ = kHoldBytes;  // what holds the next batch back now
   uint64_t soft_since_ns_ = 0;
   uint64_t bytes_in_ = 0, bytes_out_ = 0;
 };

@@ -38,7 +38,8 @@ InputBuffer& InputBuffer::operator=(InputBuffer&& other) noexcept {
 }
 
 std::span<char> InputBuffer::WritableSpan(BlockPool& pool) {
-  if (big_arg_open()) return {big_->open.get() + big_->filled, big_->size - big_->filled};
+  // A parked client reads ahead unparsed: behind a big argument that is full the bytes go on in the block.
+  if (big_arg_open() && !big_arg_complete()) return {big_->open.get() + big_->filled, big_->size - big_->filled};
   if (!block_) {
     block_ = pool.Take();
     if (!block_) return {};
@@ -60,7 +61,7 @@ std::span<char> InputBuffer::WritableSpan(BlockPool& pool) {
 }
 
 void InputBuffer::Commit(size_t n) {
-  if (big_arg_open()) {
+  if (big_arg_open() && !big_arg_complete()) {
     CHECK_LE(n, big_->size - big_->filled);
     big_->filled += n;
   } else {

@@ -42,6 +42,7 @@ class CommandExecutor {
   void RunBatch(ThreadState& thread, net::BatchPtr batch);
   Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
   Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunOnce(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
@@ -50,8 +51,8 @@ class CommandExecutor {
   Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
-  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv, storage::DbIndex db,
-               uint64_t duration_ns, const Status& status) const;
+  void Account(const CommandContext& context, const Command& command, storage::DbIndex db, uint64_t duration_ns,
+               const Status& status) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);
 

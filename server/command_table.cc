@@ -128,12 +128,17 @@ std::string_view Command::own_name() const {
   return bar == std::string_view::npos ? spec->name : spec->name.substr(bar + 1);
 }
 
-CommandTable::CommandTable() {
-  const std::span<const CommandSpec> families[] = {StringCommands(),   BitmapCommands(),      HyperloglogCommands(),
-                                                   KeyspaceCommands(), ExpiryCommands(), ObjectCommands(), TransactionCommands(), ConnectionCommands(),
-                                                   ClientCommands(),   ServerCommands(),      ScriptingCommands()};
-  Build(families);
+std::span<const std::span<const CommandSpec>> AllFamilies() {
+  static const std::span<const CommandSpec> families[] = {
+      StringCommands(), BitmapCommands(),      HyperloglogCommands(), KeyspaceCommands(), ExpiryCommands(),
+      ObjectCommands(), TransactionCommands(), ConnectionCommands(),  ClientCommands(),   ServerCommands(),
+      ConfigCommands(), CommandCommands(),     ObservationCommands(), MemoryCommands(),   DebugCommands(),
+      AclCommands(),    ReplicationCommands(), ScriptingCommands(),
+  };
+  return families;
 }
+
+CommandTable::CommandTable() { Build(AllFamilies()); }
 
 CommandTable::CommandTable(std::span<const std::span<const CommandSpec>> families) { Build(families); }
 

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "net/transport.h"
+#include "server/backup_runner.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
@@ -35,12 +36,12 @@ storage::SyncPolicy SyncPolicyOf(const ConfigSnapshot& config) {
   switch (config.appendfsync) {
     case AppendFsync::kAlways:
       return storage::SyncPolicy::kAlways;
-    case AppendFsync::kEverySecond:
-      return storage::SyncPolicy::kEverySecond;
     case AppendFsync::kNo:
       return storage::SyncPolicy::kNo;
+    case AppendFsync::kEverySecond:
+      break;
   }
-  LOG(FATAL) << "unknown appendfsync";
+  return storage::SyncPolicy::kEverySecond;
 }
 
 std::string_view CompressionName(Compression compression) {
@@ -109,8 +110,9 @@ class Server::Impl {
         stats(commands.size()),
         effects(watches),
         pause(*storage, parked),
+        backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
-                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .monitors = monitors,
+                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .monitors = monitors, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
         executor(services, pause, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
@@ -169,6 +171,7 @@ class Server::Impl {
   ParkedRegistry parked;
   ClientPause pause;
   MonitorHub monitors;
+  BackupRunner backups;
   Services services;
   CommandExecutor executor;
   ClientHandler handler;

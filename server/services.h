@@ -5,6 +5,7 @@ namespace basalt {
 namespace net { class Transport; }
 namespace storage { class Storage; }
 
+class BackupRunner;
 class ClientRegistry;
 class CommandTable;
 class CommandExecutor;
@@ -29,6 +30,7 @@ struct Services {
   WatchTable& watches;
   ParkedRegistry& parked;
   MonitorHub& monitors;
+  BackupRunner& backups;
   CommandExecutor& executor;   // RunNested
   Server& server;              // only for what concerns the process: shutdown, start time, run id
   net::Transport* transport = nullptr;  // null in tests without sockets

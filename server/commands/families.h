@@ -15,8 +15,18 @@ std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ConnectionCommands();
-std::span<const CommandSpec> ClientCommands();      // client_admin.cc: CLIENT …
-std::span<const CommandSpec> ServerCommands();      // admin.cc: INFO, CONFIG, COMMAND, DEBUG, …
-std::span<const CommandSpec> ScriptingCommands();   // so far what answers truly on an empty library
+std::span<const CommandSpec> ClientCommands();
+std::span<const CommandSpec> ServerCommands();       // server_admin.cc: INFO, SHUTDOWN, MONITOR, BGSAVE, …
+std::span<const CommandSpec> ConfigCommands();
+std::span<const CommandSpec> CommandCommands();
+std::span<const CommandSpec> ObservationCommands();  // SLOWLOG, LATENCY
+std::span<const CommandSpec> MemoryCommands();
+std::span<const CommandSpec> DebugCommands();
+std::span<const CommandSpec> AclCommands();
+std::span<const CommandSpec> ReplicationCommands();  // ROLE, WAIT, …, and CLUSTER, READONLY, … as without cluster mode
+std::span<const CommandSpec> ScriptingCommands();    // so far what answers truly on an empty library
+
+// All of them.
+std::span<const std::span<const CommandSpec>> AllFamilies();
 
 }  // namespace basalt

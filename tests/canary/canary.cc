@@ -1,8 +1,11 @@
 // Makes the mistake it is asked for. A build whose checks are on dies with the report that the test expects; a build whose
 // checks are off ends with "not noticed".
 
+#include <unistd.h>
+
 #include <cassert>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -64,6 +67,7 @@ int main(int argc, char** argv) {
   } mistakes[] = {{"use-after-free", UseAfterFree}, {"signed-overflow", SignedOverflow}, {"leak", Leak},
                   {"race", Race},                   {"out-of-range", OutOfRange},        {"assertion", FailedAssertion},
                   {"optimised", Optimised}};
+  std::signal(SIGABRT, [](int) { _exit(3); });  // ctest takes a signal for a failure, whatever was printed
   for (const auto& mistake : mistakes) {
     if (argc == 2 && std::strcmp(argv[1], mistake.name) == 0) {
       int value = mistake.run();

@@ -29,19 +29,20 @@ class Server:
     """A running server. kind: "basalt" or "redis" (how options are given). Use as a context manager.
 
     options: {"name": "value"}, as on the command line (--name value).
-    folder: where data goes; None: a temporary folder of its own, removed at the end.
+    folder: where data goes; None: a temporary folder of its own, removed at the end. log: file for what it prints.
     """
 
-    def __init__(self, binary, kind="basalt", options=None, folder=None, password=None, wait=True):
+    def __init__(self, binary, kind="basalt", options=None, folder=None, password=None, wait=True, log=None):
         self.binary = os.path.abspath(binary)
         self.kind = kind
         self.options = dict(options or {})
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="basalt-test.")
-        self.log_path = os.path.join(self.folder, "server.out") if self.own_folder else self.folder.rstrip("/") + ".out"
+        self.log_path = log or (os.path.join(self.folder, "server.out") if self.own_folder else self.folder.rstrip("/") + ".out")
         self.password = password
         self.process = None
         self.port = None
+        self.killed = False
         if wait:
             self.start()
 
@@ -124,6 +125,7 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+            self.killed = True
 
     def stop(self, signum=signal.SIGTERM, seconds=30):
         """Asks the process to end; its exit status. After `seconds` it is killed and the status is None."""
