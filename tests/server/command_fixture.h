@@ -123,7 +123,9 @@ class CommandRunner {
     if (!spec.Has(kCmdWrite) && !spec.Has(kCmdLockKeys)) {
       storage::ReadView view(*storage_, now_ms_, tier);
       CommandContext ctx(spec, argv, reply, session_, *services_, view, nullptr, lane);
-      return spec.handler(ctx);
+      const Status status = spec.handler(ctx);
+      CountLookups(ctx, status);
+      return status;
     }
     std::unique_ptr<storage::ExclusiveGate::Closed> closed;
     if (spec.Has(kCmdExclusive)) closed = std::make_unique<storage::ExclusiveGate::Closed>(storage_->gate());
@@ -140,10 +142,17 @@ class CommandRunner {
     txn.BeginCommand(now_ms_, tier);
     CommandContext ctx(spec, argv, reply, session_, *services_, txn, &txn, lane);
     const Status status = spec.handler(ctx);
+    CountLookups(ctx, status);
     status.ok() ? txn.EndCommand() : txn.RollbackCommand();
     uint64_t sequence = 0;
     const storage::Status committed = txn.Commit(nullptr, false, &sequence);
     return status.ok() ? Status(committed) : status;
+  }
+
+  void CountLookups(const CommandContext& ctx, const Status& status) {
+    if (status.code() == ErrorCode::kNeedSlowLane) return;
+    stats_.KeyspaceHit(ctx.keyspace_hits);
+    stats_.KeyspaceMiss(ctx.keyspace_misses);
   }
 
   const std::string dir_;
