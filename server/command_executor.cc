@@ -13,6 +13,7 @@
 #include "server/command_table.h"
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
+#include "server/memory_limit.h"
 #include "server/monitor_hub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
@@ -49,9 +50,9 @@ struct CommandExecutor::ThreadState {
   uint64_t now_ns = 0;                // when the last command ended
 };
 
-CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, storage::CommitObserver& observer,
-                                 int pool_threads)
-    : services_(services), pause_(pause), observer_(observer) {
+CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
+                                 storage::CommitObserver& observer, int pool_threads)
+    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer) {
   for (int i = 0; i < pool_threads; ++i) threads_.push_back(std::make_unique<ThreadState>());
 }
 
@@ -146,6 +147,14 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
 Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
   if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  // Inside MULTI everything takes memory: the queue.
+  const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
+  if (needs_memory && memory_limit_.exceeded()) {
+    return Status::Message("OOM command not allowed when used memory > 'maxmemory'.");
+  }
+  if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
+    return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
+  }
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }

@@ -15,6 +15,7 @@
 namespace basalt {
 
 class ClientPause;
+class MemoryLimit;
 struct Command;
 class Session;
 
@@ -22,7 +23,8 @@ class Session;
 // not families. Pool threads.
 class CommandExecutor {
  public:
-  CommandExecutor(const Services& services, const ClientPause& pause, storage::CommitObserver& observer, int pool_threads);
+  CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
+                  storage::CommitObserver& observer, int pool_threads);
   ~CommandExecutor();
 
   // RequestHandler::Execute.
@@ -63,6 +65,7 @@ class CommandExecutor {
 
   const Services& services_;
   const ClientPause& pause_;
+  const MemoryLimit& memory_limit_;
   storage::CommitObserver& observer_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
 };
