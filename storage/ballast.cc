@@ -17,7 +17,9 @@ void Ballast::Restore(uint64_t free_bytes, uint64_t keep_free_bytes) {
   if (free_bytes < bytes_ || free_bytes - bytes_ < keep_free_bytes) return;
   const int failed = MakeFullFile(path_, bytes_);
   present_ = failed == 0;
-  if (failed != 0) LOG_EVERY_N(WARNING, 600) << FileError("make", path_, failed);
+  if (failed != 0) {
+    LOG_EVERY_N(WARNING, 600) << FileError("make", path_, failed);
+  }
 }
 
 void Ballast::GiveUp() {

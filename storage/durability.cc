@@ -27,6 +27,17 @@ void Durability::Restarted() {
   UpdateLeaveUntilLocked();
 }
 
+void Durability::GiveUp() {
+  {
+    std::lock_guard lock(mu_);
+    sync_failed_.store(true);
+    leave_until_.store(0);
+    synced_at_ms_.store(CoarseMs() - 2 * kSyncOverdueMs);
+    wanted_ = true;
+  }
+  wake_.notify_all();
+}
+
 void Durability::StartThread() {
   {
     std::lock_guard lock(mu_);
@@ -57,7 +68,7 @@ void Durability::Run() {
     }
     const bool someone_waits = !waiting_.empty();
     wanted_ = false;
-    if (policy() == SyncPolicy::kNo && !someone_waits) continue;
+    if (stopping_ || (policy() == SyncPolicy::kNo && !someone_waits)) continue;
     next_sync = std::chrono::steady_clock::now() + std::chrono::milliseconds(kSyncPeriodMs);
     lock.unlock();
     // A failure is told by whoever waits, by the health, and once in the log.
@@ -87,6 +98,7 @@ void Durability::SetPolicy(SyncPolicy policy) {
 }
 
 void Durability::UpdateLeaveUntilLocked() {
+  if (sync_failed_.load()) return;
   leave_until_.store(policy() == SyncPolicy::kNo ? UINT64_MAX : synced_sequence_.load(), std::memory_order_release);
 }
 

@@ -36,6 +36,8 @@ class Durability {
   // RocksDB has been opened, or reopened without a loss: all that it holds is on the disk. REQUIRES: no one else inside.
   void Start(SyncPolicy policy);
   void Restarted();
+  // … with a loss: no reply that waits may leave, nor any that comes.
+  void GiveUp();
   void StartThread();
   // Syncs what there is, then decides about every reply that waits.
   void StopThread();

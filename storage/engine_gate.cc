@@ -16,13 +16,14 @@ void EngineGate::WakeCloser() {
   changed_.notify_all();
 }
 
-bool EngineGate::Enter() {
-  while (!TryEnter()) {
+int EngineGate::Enter() {
+  while (true) {
+    const int slot = TryEnter();
+    if (slot != kClosed) return slot;
     std::unique_lock lock(mu_);
     changed_.wait(lock, [this] { return !closed_.load(std::memory_order_relaxed) || nothing_inside_; });
-    if (nothing_inside_) return false;
+    if (nothing_inside_) return kClosed;
   }
-  return true;
 }
 
 bool EngineGate::Close(int64_t timeout_ms) {

@@ -15,21 +15,22 @@ namespace basalt::storage {
 // next to the 1,000 or more of the cheapest read that gets past the record cache.
 class EngineGate {
  public:
-  // False while it is closed.
-  bool TryEnter() {
-    std::atomic<uint32_t>& inside = slots_[SlotOfThread()].inside;
-    inside.fetch_add(1, std::memory_order_seq_cst);
+  static constexpr int kClosed = -1;
+
+  // The slot to leave, or kClosed.
+  [[nodiscard]] int TryEnter() {
+    const int slot = SlotOfThread();
+    slots_[slot].inside.fetch_add(1, std::memory_order_seq_cst);
     // Either this sees `closed_`, or the closer sees it inside: both store first and load then.
-    if (!closed_.load(std::memory_order_seq_cst)) return true;
-    Leave();
-    return false;
+    if (!closed_.load(std::memory_order_seq_cst)) return slot;
+    Leave(slot);
+    return kClosed;
   }
-  // Waits while it is closed. False when RocksDB could not be opened again: there is nothing inside. REQUIRES: not the
+  // Waits while it is closed. kClosed when RocksDB could not be opened again: there is nothing inside. REQUIRES: not the
   // fast lane.
-  [[nodiscard]] bool Enter();
-  // REQUIRES: the thread that entered.
-  void Leave() {
-    slots_[SlotOfThread()].inside.fetch_sub(1, std::memory_order_seq_cst);
+  [[nodiscard]] int Enter();
+  void Leave(int slot) {
+    slots_[slot].inside.fetch_sub(1, std::memory_order_seq_cst);
     if (closed_.load(std::memory_order_seq_cst)) WakeCloser();
   }
 
@@ -40,14 +41,14 @@ class EngineGate {
   void OpenFailed();  // whoever waits, or comes, is told that there is nothing inside, until the next Open
 
  private:
-  static constexpr uint32_t kSlots = 64;
+  static constexpr int kSlots = 64;
   struct alignas(64) Slot {
     std::atomic<uint32_t> inside{0};
   };
 
-  static uint32_t SlotOfThread() {
-    static std::atomic<uint32_t> threads{0};
-    thread_local const uint32_t slot = threads.fetch_add(1, std::memory_order_relaxed) % kSlots;
+  static int SlotOfThread() {
+    static std::atomic<unsigned> threads{0};
+    thread_local const int slot = static_cast<int>(threads.fetch_add(1, std::memory_order_relaxed) % kSlots);
     return slot;
   }
   void WakeCloser();
@@ -63,18 +64,18 @@ class EngineGate {
 // Inside for the length of a block, if ok(). Waits while RocksDB is being reopened.
 class EngineUse {
  public:
-  explicit EngineUse(EngineGate& gate) : gate_(gate), ok_(gate.Enter()) {}
+  explicit EngineUse(EngineGate& gate) : gate_(gate), slot_(gate.Enter()) {}
   ~EngineUse() {
-    if (ok_) gate_.Leave();
+    if (ok()) gate_.Leave(slot_);
   }
   EngineUse(const EngineUse&) = delete;
   EngineUse& operator=(const EngineUse&) = delete;
 
-  bool ok() const { return ok_; }
+  bool ok() const { return slot_ != EngineGate::kClosed; }
 
  private:
   EngineGate& gate_;
-  const bool ok_;
+  const int slot_;
 };
 
 }  // namespace basalt::storage

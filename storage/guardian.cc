@@ -118,7 +118,9 @@ void Guardian::WriteMarker() {
   if (sequence <= marker_->sequence()) return;
   marker_written_at_ms_ = SteadyMs();
   const int failed = marker_->Write(sequence);
-  if (failed != 0) LOG_EVERY_N(ERROR, 600) << FileError("write", storage_.options.dir + "/SYNCED", failed);
+  if (failed != 0) {
+    LOG_EVERY_N(ERROR, 600) << FileError("write", storage_.options.dir + "/SYNCED", failed);
+  }
 }
 
 // ---- reopening ----
@@ -196,6 +198,7 @@ bool Guardian::SwapEngine() {
                               std::to_string(committed - engine.LatestSequence()) +
                               " changes at the end of the log; restart to go on without them");
   LOG(ERROR) << storage_.writes.Reason();
+  storage_.durability.GiveUp();
   return false;
 }
 
