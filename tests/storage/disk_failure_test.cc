@@ -17,8 +17,8 @@ struct Scenario {
 class DiskFailureTest : public FaultTest, public testing::WithParamInterface<Scenario> {
  protected:
   void SetUp() override {
-    options_.sync_policy = GetParam().policy;
     FaultTest::SetUp();
+    options_.sync_policy = GetParam().policy;
   }
 
   // Everything that writes to the disk, once.
