@@ -152,7 +152,7 @@ bool Guardian::DiskWorks() const {
 void Guardian::TryReopen() {
   if (SteadyMs() - reopened_at_ms_ > kCalmMs) retry_after_ms_ = kRetryMinMs;
   retry_at_ms_ = SteadyMs() + retry_after_ms_;
-  retry_after_ms_ = std::min(retry_after_ms_ * 2, kRetryMaxMs);
+  retry_after_ms_ = std::min(retry_after_ms_ * 2, retry_max_ms_.load());
   if (!DiskWorks()) return;
   storage_.engine.CancelCompactions();
   // First no writer, then no reader: a commit group may wait for neither, and whoever waits to be the only writer while it

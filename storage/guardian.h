@@ -35,6 +35,9 @@ class Guardian {
   // All that is synced goes on record. For the end.
   void WriteMarker();
 
+  // Between attempts to reopen, at most. For tests.
+  void SetRetryMaxMs(int64_t ms) { retry_max_ms_.store(ms); }
+
   uint64_t reopens() const { return reopens_.load(std::memory_order_relaxed); }
   uint64_t free_bytes() const { return free_bytes_.load(std::memory_order_relaxed); }
 
@@ -43,7 +46,7 @@ class Guardian {
   static constexpr int64_t kLookPeriodLowMs = 100;  // when the watermark is near
   static constexpr int64_t kRetryMinMs = 100;
   static constexpr int64_t kRetryMaxMs = 10'000;
-  static constexpr int64_t kCalmMs = 60'000;  // a failure later than this after a reopen is a new one
+  static constexpr int64_t kCalmMs = 1000;  // a failure later than this after a reopen is a new one
   static constexpr int64_t kDrainTimeoutMs = 5000;
   static constexpr uint64_t kReopenSpareBytes = 4 << 20;
   static constexpr uint64_t kProbeBytes = 64 << 10;
@@ -69,6 +72,7 @@ class Guardian {
   uint64_t committed_ = 0;    // last sequence before RocksDB was closed, until it is open for writing again
   bool lost_writes_ = false;  // nothing but a restart helps
 
+  std::atomic<int64_t> retry_max_ms_{kRetryMaxMs};
   std::atomic<uint64_t> reopens_{0};
   std::atomic<uint64_t> free_bytes_{0};
 
