@@ -60,7 +60,8 @@ void Guardian::Wake() {
 void Guardian::Run() {
   std::unique_lock lock(mu_);
   while (!stopping_) {
-    int64_t pause_ms = storage_.writes.health() == Health::kOk ? kLookPeriodMs : kLookPeriodLowMs;
+    const bool near = free_bytes() < 2 * storage_.options.disk_free_warn_bytes;
+    int64_t pause_ms = near ? kLookPeriodNearMs : kLookPeriodMs;
     if (storage_.writes.failed()) pause_ms = std::clamp<int64_t>(retry_at_ms_ - SteadyMs(), 1, kLookPeriodMs);
     wake_.wait_for(lock, std::chrono::milliseconds(pause_ms), [this] { return stopping_ || woken_; });
     if (stopping_) return;
@@ -162,6 +163,7 @@ void Guardian::TryReopen() {
     LOG(WARNING) << "RocksDB is not reopened yet: a reader has been inside for " << kDrainTimeoutMs << " ms";
     return;
   }
+  LOG(INFO) << "reopening RocksDB: " << storage_.writes.Reason();
   const bool works = SwapEngine();
   if (works) {
     storage_.durability.Restarted();

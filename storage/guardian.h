@@ -43,7 +43,7 @@ class Guardian {
 
  private:
   static constexpr int64_t kLookPeriodMs = 1000;
-  static constexpr int64_t kLookPeriodLowMs = 100;  // when the watermark is near
+  static constexpr int64_t kLookPeriodNearMs = 100;  // within twice the watermark: a fast disk fills 1 GB in 2 s
   static constexpr int64_t kRetryMinMs = 100;
   static constexpr int64_t kRetryMaxMs = 10'000;
   static constexpr int64_t kCalmMs = 1000;  // a failure later than this after a reopen is a new one

@@ -44,7 +44,7 @@ void FromHex(std::string_view hex, char* out) {
 
 Storage::Impl::Impl(const StorageOptions& storage_options)
     : options(storage_options),
-      listener(std::make_shared<FailureListener>(writes)),
+      listener(std::make_shared<EngineListener>(writes, [this] { guardian.Wake(); })),
       engine(storage_options, storage_options.dir + "/db"),
       cache(locks, MemorySplit::Of(storage_options.memory_bytes).record_cache_bytes),
       databases(storage_options.databases),

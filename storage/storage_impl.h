@@ -13,7 +13,7 @@
 #include "storage/database.h"
 #include "storage/durability.h"
 #include "storage/engine.h"
-#include "storage/failure_listener.h"
+#include "storage/engine_listener.h"
 #include "storage/garbage_collector.h"
 #include "storage/guardian.h"
 #include "storage/record_cache.h"
@@ -43,7 +43,7 @@ class Storage::Impl {
 
   std::unique_ptr<DataFolder> folder;  // once Open has it
   WriteSwitch writes;
-  std::shared_ptr<FailureListener> listener;
+  std::shared_ptr<EngineListener> listener;
   KeyLocks locks;
   ExclusiveGate gate;
   Engine engine;

@@ -151,5 +151,27 @@ TEST_F(LogLossTest, ATornMarkerLeavesTheOtherSlot) {
   }
 }
 
+TEST_F(LogLossTest, TheMarkersBytesAreAsInFormatMd) {
+  const std::string path = dir_ + "/marker";
+  std::string error;
+  {
+    const std::unique_ptr<SyncedMarker> marker = SyncedMarker::Open(path, &error);  // writes 0 twice
+    ASSERT_NE(marker, nullptr) << error;
+    ASSERT_EQ(marker->Write(258), 0);
+  }
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(4096);
+  char slot[32];
+  file.read(slot, sizeof(slot));
+  std::string hex;
+  for (const char byte : slot) {
+    char digits[4];
+    std::snprintf(digits, sizeof(digits), "%s%02x", hex.empty() ? "" : " ", static_cast<unsigned char>(byte));
+    hex += digits;
+  }
+  EXPECT_EQ(hex, "42 53 4c 54 53 59 4e 43 00 00 00 00 00 00 00 03 00 00 00 00 00 00 01 02 4a 9c d2 9e ab 73 67 18");
+  EXPECT_EQ(SyncedMarker::Open(path, &error)->sequence(), 258u);
+}
+
 }  // namespace
 }  // namespace basalt::storage

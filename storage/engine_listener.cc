@@ -1,4 +1,4 @@
-#include "storage/failure_listener.h"
+#include "storage/engine_listener.h"
 
 #include <string_view>
 
@@ -22,22 +22,26 @@ std::string_view WhatFailed(rocksdb::BackgroundErrorReason reason) {
 
 }  // namespace
 
-void FailureListener::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) {
+void EngineListener::OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) {
   writes_.Failed(WhatFailed(reason), *status);
 }
 
-void FailureListener::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) {
+void EngineListener::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) {
   *auto_recovery = false;
 }
 
-void FailureListener::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) {
+void EngineListener::OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) {
   if (info.condition.cur != rocksdb::WriteStallCondition::kNormal &&
       info.condition.prev == rocksdb::WriteStallCondition::kNormal) {
     stalls_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
-void FailureListener::OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) {
+void EngineListener::OnMemTableSealed(const rocksdb::MemTableInfo&) { grew_(); }
+void EngineListener::OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) { grew_(); }
+
+void EngineListener::OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) {
+  grew_();
   compactions_.fetch_add(1, std::memory_order_relaxed);
 }
 
