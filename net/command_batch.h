@@ -40,8 +40,8 @@ struct ConnSettings {
 // All complete commands that one read (or several) of one connection gave, as views into the input buffer it was lent,
 // and the replies to them.
 //
-// Owner: exactly one of Connection, ThreadPool queue, pool thread, ParkedRegistry, BatchDone event; moved, never shared,
-// recycled by the worker. Its holder may use everything in it without a lock.
+// Owner: exactly one of Connection, ThreadPool queue, pool thread, ParkedRegistry, BatchDone event; moved, never
+// shared, recycled by the worker. Its holder may use everything in it without a lock.
 struct CommandBatch {
   static constexpr uint32_t kBatchCommandsMax = 128;  // the rest stays with the connection until this batch is back
 
@@ -54,16 +54,17 @@ struct CommandBatch {
   uint64_t sequence = 0;  // per connection; asserted when the batch comes back
   std::unique_ptr<ClientState> client;
 
-  std::vector<std::string_view> args;  // of all commands; the bytes belong to `input` (or to `copied_args` after Detach)
+  std::vector<std::string_view>
+      args;  // of all commands; the bytes belong to `input` (or to `copied_args` after Detach)
   std::vector<Command> commands;
   uint32_t next = 0;  // the first command not yet executed
   // Set when the bytes behind the last command are not RESP: the worker sends "-ERR Protocol error: …" after the
   // replies and closes.
   std::optional<std::string> protocol_error;
 
-  InputBuffer input;          // lent by the connection, given back with the batch
-  OutputBuffer replies;       // of commands [.., next), in order
-  ConnSettings settings;      // in: as they are; out: as they shall be
+  InputBuffer input;      // lent by the connection, given back with the batch
+  OutputBuffer replies;   // of commands [.., next), in order
+  ConnSettings settings;  // in: as they are; out: as they shall be
 
   uint64_t enqueued_ns = 0;    // CLOCK_MONOTONIC at the last submit
   uint64_t queue_wait_ns = 0;  // of the last submit, set when a pool thread takes the batch

@@ -131,22 +131,22 @@ class Connection {
   InputBuffer input_;  // lent to the batch while that is out and not parked
   OutputBuffer output_;
 
-  BatchPtr resting_;           // continued, waiting to be submitted again; or returned, waiting for Recycle
-  uint64_t sequence_ = 0;      // of the last batch
+  BatchPtr resting_;       // continued, waiting to be submitted again; or returned, waiting for Recycle
+  uint64_t sequence_ = 0;  // of the last batch
   Lane rest_lane_ = Lane::kFast;
   bool batch_out_ = false;
-  bool continued_ = false;     // resting_ has work left
+  bool continued_ = false;  // resting_ has work left
   bool parked_ = false;
   PeerEnd peer_end_ = PeerEnd::kClosesClient;
 
   bool peer_ended_ = false;
   bool holding_ = false;
-  bool query_limit_ = false;   // an incomplete command outgrew the query buffer
+  bool query_limit_ = false;  // an incomplete command outgrew the query buffer
   Ending ending_ = Ending::kNo;
   std::optional<CloseReason> closed_;
 
   uint64_t last_interaction_ns_;
-  uint64_t last_progress_ns_;  // of the output
+  uint64_t last_progress_ns_;         // of the output
   uint64_t hold_bytes_ = kHoldBytes;  // what holds the next batch back now
   uint64_t soft_since_ns_ = 0;
   uint64_t bytes_in_ = 0, bytes_out_ = 0;

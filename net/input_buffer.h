@@ -34,8 +34,8 @@ class BlockPool {
 class InputBuffer {
  public:
   static constexpr size_t kBigArgBytesMin = 32 * 1024;
-  static constexpr size_t kReadBytesMin = 4 * 1024;    // room that a read is offered at least
-  static constexpr size_t kShrinkBytesMax = 1024;      // a tail of at most this many bytes gives its block back
+  static constexpr size_t kReadBytesMin = 4 * 1024;  // room that a read is offered at least
+  static constexpr size_t kShrinkBytesMax = 1024;    // a tail of at most this many bytes gives its block back
 
   InputBuffer() = default;
   InputBuffer(InputBuffer&& other) noexcept { *this = std::move(other); }
@@ -52,12 +52,13 @@ class InputBuffer {
   size_t size() const { return end_ - start_; }
   void Consume(size_t n);
 
-  // Turns everything from data()+offset on into the beginning of an argument of `bytes` bytes and its CRLF, in a block of
-  // its own. False when there is no memory. REQUIRES: size() - offset < bytes + 2, no big argument is open.
+  // Turns everything from data()+offset on into the beginning of an argument of `bytes` bytes and its CRLF, in a block
+  // of its own. False when there is no memory. REQUIRES: size() - offset < bytes + 2, no big argument is open.
   [[nodiscard]] bool StartBigArg(size_t offset, size_t bytes);
   bool big_arg_open() const { return big_ && big_->open; }
   bool big_arg_complete() const { return big_->filled == big_->size; }
-  // Ends the open argument. The bytes stay valid until CommandComplete() hands them to the batch and Settle() drops them.
+  // Ends the open argument. The bytes stay valid until CommandComplete() hands them to the batch and Settle() drops
+  // them.
   const char* FinishBigArg();
   // The arguments finished so far belong to a command that is complete: they live until Settle().
   void CommandComplete();
@@ -77,9 +78,9 @@ class InputBuffer {
 
  private:
   struct Big {
-    std::unique_ptr<char[]> open;  // being read
-    size_t size = 0, filled = 0;   // of `open`
-    std::vector<std::unique_ptr<char[]>> partial;   // finished, of the incomplete command
+    std::unique_ptr<char[]> open;                  // being read
+    size_t size = 0, filled = 0;                   // of `open`
+    std::vector<std::unique_ptr<char[]>> partial;  // finished, of the incomplete command
     size_t partial_bytes = 0;
     std::vector<std::unique_ptr<char[]>> finished;  // of complete commands
   };

@@ -17,35 +17,44 @@ NotifyQueue::~NotifyQueue() {
 }
 
 void NotifyQueue::Push(WorkerEvent event) {
-  bool was_empty;
+  bool wake;
   {
     std::lock_guard lock(mu_);
-    was_empty = events_.empty();
     events_.push_back(std::move(event));
+    wake = std::exchange(asleep_, false);
   }
-  if (was_empty) Wake();
+  if (wake) Wake();
 }
 
 void NotifyQueue::PushReturned(std::span<BatchPtr> batches, uint32_t worker) {
-  bool was_empty = false, any = false;
+  bool wake = false;
   {
     std::lock_guard lock(mu_);
-    was_empty = events_.empty();
+    const size_t before = events_.size();
     for (BatchPtr& batch : batches) {
       if (!batch || batch->conn.worker != worker) continue;
       events_.emplace_back(std::in_place_type<BatchDone>, std::move(batch));
-      any = true;
     }
+    if (events_.size() > before) wake = std::exchange(asleep_, false);
   }
-  if (was_empty && any) Wake();
+  if (wake) Wake();
 }
 
-void NotifyQueue::Drain(std::vector<WorkerEvent>* events) {
-  char bytes[64];
-  while (read(pipe_[0], bytes, sizeof(bytes)) == sizeof(bytes)) {
+bool NotifyQueue::PrepareSleep() {
+  std::lock_guard lock(mu_);
+  asleep_ = events_.empty();
+  return asleep_;
+}
+
+void NotifyQueue::Drain(std::vector<WorkerEvent>* events, bool notified) {
+  if (notified) {
+    char bytes[64];
+    while (read(pipe_[0], bytes, sizeof(bytes)) == sizeof(bytes)) {
+    }
   }
   events->clear();
   std::lock_guard lock(mu_);
+  asleep_ = false;
   events->swap(events_);
 }
 

@@ -74,7 +74,8 @@ struct RunTask {
 using WorkerEvent = std::variant<BatchDone, NewClient, Parked, PushBytes, KillClient, ConfigureClient, RunTask>;
 
 // The one door into a worker: anyone pushes, the owner drains. A vector swapped under a mutex, and a pipe that makes
-// the owner's epoll return; a byte is written only when the queue was empty, so a burst costs one wake-up.
+// the owner's epoll return. A byte is written only by the push that finds the owner asleep, so a burst costs one
+// wake-up, and an owner that is at work anyway costs none: it looks into the queue each round.
 //
 // Owner: a WorkerThread.
 class NotifyQueue {
@@ -93,9 +94,12 @@ class NotifyQueue {
   // ---- Owner ----
   // Becomes readable when there is something to drain.
   int read_fd() const { return pipe_[0]; }
-  // Empties the pipe, then swaps the queue into *events (its old contents are dropped). In the other order a push
-  // between the two would find its queue non-empty or its byte swallowed, and nobody would wake up.
-  void Drain(std::vector<WorkerEvent>* events);
+  // Before the owner waits: false if there is something to drain, then it must not sleep. From true on, the next push
+  // writes a byte.
+  [[nodiscard]] bool PrepareSleep();
+  // After the owner woke up. `notified`: the pipe is readable. Empties the pipe, then swaps the queue into *events (its
+  // old contents are dropped). In the other order the byte of a push between the two would be swallowed.
+  void Drain(std::vector<WorkerEvent>* events, bool notified);
 
  private:
   void Wake();
@@ -105,6 +109,7 @@ class NotifyQueue {
 
   std::mutex mu_;
   std::vector<WorkerEvent> events_;  // guarded by mu_
+  bool asleep_ = true;               // guarded by mu_: the owner waits, or is about to
 };
 
 }  // namespace basalt::net

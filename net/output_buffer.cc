@@ -70,7 +70,8 @@ void OutputBuffer::AppendBuffer(OutputBuffer&& other) {
     Segment& segment = other.segments_[i];
     const size_t bytes = static_cast<size_t>(segment.end - segment.begin);
     if (bytes == 0) continue;
-    // A block that is mostly empty is copied: a client that stops reading must cost what it is owed, not a block a reply.
+    // A block that is mostly empty is copied: a client that stops reading must cost what it is owed, not a block a
+    // reply.
     if (segment.block && (bytes <= room_ || bytes < segment.capacity / 2)) {
       Append({segment.begin, bytes});
       continue;

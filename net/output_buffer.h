@@ -103,11 +103,11 @@ class OutputBuffer {
   void DropSegment(Segment& segment);
 
   std::vector<Segment> segments_;
-  size_t head_ = 0;          // first live segment
+  size_t head_ = 0;  // first live segment
   size_t size_ = 0;
   size_t memory_bytes_ = 0;
-  char* cursor_ = nullptr;   // where the next byte goes: the end of the last segment when that is a block
-  size_t room_ = 0;          // bytes free at cursor_
+  char* cursor_ = nullptr;  // where the next byte goes: the end of the last segment when that is a block
+  size_t room_ = 0;         // bytes free at cursor_
 };
 
 }  // namespace basalt::net

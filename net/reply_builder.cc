@@ -11,8 +11,8 @@ namespace basalt::net {
 
 namespace {
 
-constexpr size_t kIntBytesMax = 20;      // "-9223372036854775808"
-constexpr size_t kDoubleBytesMax = 40;   // 17 digits, up to 21 zeros, sign, point, exponent
+constexpr size_t kIntBytesMax = 20;       // "-9223372036854775808"
+constexpr size_t kDoubleBytesMax = 40;    // 17 digits, up to 21 zeros, sign, point, exponent
 constexpr size_t kSmallBulkBytes = 1024;  // header and body of a bulk up to this size are written as one piece
 
 char* WriteInt(char* at, int64_t value) { return std::to_chars(at, at + kIntBytesMax, value).ptr; }
@@ -26,7 +26,8 @@ char* WriteCrlf(char* at) {
 // Lays out the shortest digits of a number as Redis does: plain while that is short, an exponent without padding after.
 char* WriteShortest(char* at, double value) {
   char text[32];
-  const auto [text_end, error] = std::to_chars(text, text + sizeof(text), std::fabs(value), std::chars_format::scientific);
+  const auto [text_end, error] =
+      std::to_chars(text, text + sizeof(text), std::fabs(value), std::chars_format::scientific);
   DCHECK(error == std::errc());
   const char* e = std::find(text, text_end, 'e');
   char digits[20];
@@ -96,7 +97,8 @@ void ReplyBuilder::Error(std::string_view text) {
   while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
   char* const begin = out_->Prepare(text.size() + 3);
   *begin = '-';
-  char* at = std::transform(text.begin(), text.end(), begin + 1, [](char c) { return c == '\r' || c == '\n' ? ' ' : c; });
+  char* at =
+      std::transform(text.begin(), text.end(), begin + 1, [](char c) { return c == '\r' || c == '\n' ? ' ' : c; });
   out_->Commit(static_cast<size_t>(WriteCrlf(at) - begin));
 }
 

@@ -28,16 +28,16 @@ struct ConnCounters {
   std::atomic<uint64_t> output_segments{0};          // oll
   std::atomic<uint64_t> bytes_in{0};
   std::atomic<uint64_t> bytes_out{0};
-  std::atomic<int64_t> last_interaction_s{0};        // CLOCK_MONOTONIC seconds
-  std::atomic<bool> readable_armed{false};           // events=r
-  std::atomic<bool> writable_armed{false};           // events=w
+  std::atomic<int64_t> last_interaction_s{0};  // CLOCK_MONOTONIC seconds
+  std::atomic<bool> readable_armed{false};     // events=r
+  std::atomic<bool> writable_armed{false};     // events=w
 };
 
 struct ConnInfo {
   ConnId id;
-  int fd = -1;            // only for display (CLIENT LIST fd=)
-  std::string peer;       // "127.0.0.1:1234", "[::1]:1234", "/path/of.sock:0"
-  std::string local;      // "127.0.0.1:6379", …
+  int fd = -1;        // only for display (CLIENT LIST fd=)
+  std::string peer;   // "127.0.0.1:1234", "[::1]:1234", "/path/of.sock:0"
+  std::string local;  // "127.0.0.1:6379", …
   bool unix_socket = false;
   bool loopback = false;  // peer is 127.0.0.0/8, ::1 or a unix socket
   std::shared_ptr<ConnCounters> counters;
@@ -45,8 +45,15 @@ struct ConnInfo {
 
 // Why the transport ended a connection; for logs and counters.
 enum class CloseReason : uint8_t {
-  kPeerClosed, kError, kProtocolError, kAskedFor /* close_after_reply, Kill */, kIdle, kOutputLimit, kQueryBufferLimit,
-  kOutputBudget /* all clients' pending output exceeded the total */, kShutdown,
+  kPeerClosed,
+  kError,
+  kProtocolError,
+  kAskedFor /* close_after_reply, Kill */,
+  kIdle,
+  kOutputLimit,
+  kQueryBufferLimit,
+  kOutputBudget /* all clients' pending output exceeded the total */,
+  kShutdown,
 };
 
 // The one interface from `net` upwards.

@@ -45,12 +45,18 @@ int HexDigit(char c) {
 
 char Unescape(char c) {
   switch (c) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'b': return '\b';
-    case 'a': return '\a';
-    default: return c;
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'b':
+      return '\b';
+    case 'a':
+      return '\a';
+    default:
+      return c;
   }
 }
 
@@ -77,7 +83,8 @@ bool UnquoteWord(char** at, const char* end, size_t* bytes) {
       ++in;
       if (in != end && !IsBlank(*in)) return false;
       break;
-    } else if (c == '\\' && quote == '"' && end - in > 3 && in[1] == 'x' && HexDigit(in[2]) >= 0 && HexDigit(in[3]) >= 0) {
+    } else if (c == '\\' && quote == '"' && end - in > 3 && in[1] == 'x' && HexDigit(in[2]) >= 0 &&
+               HexDigit(in[3]) >= 0) {
       *out++ = static_cast<char>(HexDigit(in[2]) * 16 + HexDigit(in[3]));
       in += 3;
     } else if (c == '\\' && quote == '"' && end - in > 1) {
@@ -122,7 +129,8 @@ RespParser::Step RespParser::ParseHeader(InputBuffer& input, const ParserLimits&
   int64_t count;
   if (!FastNumber(input, &count)) {
     size_t cr;
-    const Step step = FindLine(input, '\r', &cr, kLengthLineBytesMax, "Protocol error: too big mbulk count string", batch);
+    const Step step =
+        FindLine(input, '\r', &cr, kLengthLineBytesMax, "Protocol error: too big mbulk count string", batch);
     if (step != Step::kDone) return step;
     const std::optional<int64_t> number = ParseInt({input.data() + start_ + 1, cr - 1});
     if (!number) return Fail("Protocol error: invalid multibulk length", batch);
@@ -174,7 +182,8 @@ RespParser::Step RespParser::ParseBulkLength(InputBuffer& input, const ParserLim
   if (at >= input.size()) return Step::kMore;
   if (input.data()[at] != '$' || !FastNumber(input, &bytes)) {
     size_t cr;
-    const Step step = FindLine(input, '\r', &cr, kLengthLineBytesMax, "Protocol error: too big bulk count string", batch);
+    const Step step =
+        FindLine(input, '\r', &cr, kLengthLineBytesMax, "Protocol error: too big bulk count string", batch);
     if (step != Step::kDone) return step;
     if (input.data()[at] != '$') {
       batch->protocol_error = std::string("Protocol error: expected '$', got '") + input.data()[at] + "'";
@@ -222,8 +231,8 @@ RespParser::Step RespParser::ParseInline(InputBuffer& input, const ParserLimits&
 
 // Finds the byte that ends the line at the cursor; *at is its distance from there. Behind a CR one more byte has to
 // be there.
-RespParser::Step RespParser::FindLine(const InputBuffer& input, char end, size_t* at, size_t bytes_max, const char* too_big,
-                                      CommandBatch* batch) {
+RespParser::Step RespParser::FindLine(const InputBuffer& input, char end, size_t* at, size_t bytes_max,
+                                      const char* too_big, CommandBatch* batch) {
   const char* line = input.data() + start_ + cursor_;
   const size_t available = input.size() - start_ - cursor_;
   const size_t searched = std::min(available, bytes_max + 1);

@@ -31,9 +31,9 @@ struct ParserLimits {
 // Owner: the Connection. Worker thread only.
 class RespParser {
  public:
-  // Appends every complete command in `input` to the batch, at most `commands_max` of them, and marks the bytes they take as
-  // consumed. Inline commands with quotes are rewritten in place. On bad input sets batch->protocol_error (the text
-  // after "ERR ") behind the commands before it; nothing may be parsed after that.
+  // Appends every complete command in `input` to the batch, at most `commands_max` of them, and marks the bytes they
+  // take as consumed. Inline commands with quotes are rewritten in place. On bad input sets batch->protocol_error (the
+  // text after "ERR ") behind the commands before it; nothing may be parsed after that.
   void Parse(InputBuffer& input, const ParserLimits& limits, uint32_t commands_max, CommandBatch* batch);
 
   // A command has begun and is not complete.
@@ -55,7 +55,8 @@ class RespParser {
   Step ParseArgs(InputBuffer& input, const ParserLimits& limits, CommandBatch* batch);
   Step ParseBulkLength(InputBuffer& input, const ParserLimits& limits, CommandBatch* batch);
   Step ParseInline(InputBuffer& input, const ParserLimits& limits, CommandBatch* batch);
-  Step FindLine(const InputBuffer& input, char end, size_t* at, size_t bytes_max, const char* too_big, CommandBatch* batch);
+  Step FindLine(const InputBuffer& input, char end, size_t* at, size_t bytes_max, const char* too_big,
+                CommandBatch* batch);
   bool FastNumber(const InputBuffer& input, int64_t* value);
   void AddArg(const char* block, size_t offset, size_t bytes, const InputBuffer& input, CommandBatch* batch);
   void Suspend(const InputBuffer& input, CommandBatch* batch);
@@ -63,13 +64,13 @@ class RespParser {
   static Step Fail(const char* text, CommandBatch* batch);
 
   // All offsets count from the start of the command that is being parsed.
-  size_t start_ = 0;          // of that command, from input.data(); 0 between calls
-  size_t cursor_ = 0;         // first byte not parsed
-  size_t scanned_ = 0;        // bytes behind the cursor known to hold no end of line
-  uint32_t args_left_ = 0;    // 0: between commands
-  uint32_t first_arg_ = 0;    // in batch->args, unless suspended
-  int64_t bulk_bytes_ = -1;   // length of the argument at the cursor, -1: not known yet
-  bool suspended_ = false;    // the command began in an earlier call: its arguments are in partial_
+  size_t start_ = 0;         // of that command, from input.data(); 0 between calls
+  size_t cursor_ = 0;        // first byte not parsed
+  size_t scanned_ = 0;       // bytes behind the cursor known to hold no end of line
+  uint32_t args_left_ = 0;   // 0: between commands
+  uint32_t first_arg_ = 0;   // in batch->args, unless suspended
+  int64_t bulk_bytes_ = -1;  // length of the argument at the cursor, -1: not known yet
+  bool suspended_ = false;   // the command began in an earlier call: its arguments are in partial_
   std::vector<PartialArg> partial_;
 };
 

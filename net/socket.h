@@ -20,7 +20,8 @@ struct ListenAddress {
   bool operator==(const ListenAddress& other) const;
 };
 
-// "127.0.0.1", "::1", "host.name", "-::1" (optional), "*" (all; IPv6 if there is any), "::*" (all of IPv6). No duplicates.
+// "127.0.0.1", "::1", "host.name", "-::1" (optional), "*" (all; IPv6 if there is any), "::*" (all of IPv6). No
+// duplicates.
 bool ResolveBind(const std::vector<std::string>& bind, uint16_t port, std::vector<ListenAddress>* addresses,
                  std::string* error);
 bool UnixAddress(const std::string& path, ListenAddress* address, std::string* error);

@@ -22,7 +22,7 @@ namespace basalt::net {
 // Owner: the Transport.
 class ThreadPool {
  public:
-  static constexpr size_t kGrabMax = 16;          // batches a thread takes at once
+  static constexpr size_t kGrabMax = 16;  // batches a thread takes at once
   static constexpr uint64_t kStaleNs = 50'000;
 
   // `handler` outlives the pool.

@@ -26,10 +26,10 @@ struct TransportOptions {
 
 // May change at run time, from any thread (SetTunables).
 struct TransportTunables {
-  int tcp_keepalive_s = 300;                                  // 0: off
-  int idle_timeout_s = 0;                                     // `timeout`; 0: never
-  uint64_t query_buffer_bytes_max = 1024ull * 1024 * 1024;    // client-query-buffer-limit
-  uint64_t output_bytes_total_max = 256ull * 1024 * 1024;     // pending output of all clients together
+  int tcp_keepalive_s = 300;                                // 0: off
+  int idle_timeout_s = 0;                                   // `timeout`; 0: never
+  uint64_t query_buffer_bytes_max = 1024ull * 1024 * 1024;  // client-query-buffer-limit
+  uint64_t output_bytes_total_max = 256ull * 1024 * 1024;   // pending output of all clients together
 };
 
 struct TransportStats {
@@ -73,7 +73,8 @@ class Transport {
   // The batch is about to wait long (a blocking command, CLIENT PAUSE, WAIT): detaches its arguments, has the worker
   // send the replies so far, watch for the peer's end and read ahead. The caller keeps the batch and must be ready for
   // OnParkedDeadline / OnParkedHangup before this call. deadline_ms: CLOCK_REALTIME milliseconds; 0 = none.
-  // A wait that will end by itself (a lock, an fsync) says kIsIgnored, so that a client that half-closes is still answered.
+  // A wait that will end by itself (a lock, an fsync) says kIsIgnored, so that a client that half-closes is still
+  // answered.
   void Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end = PeerEnd::kClosesClient);
 
   // ---- Any thread. A connection that is gone is not an error. ----

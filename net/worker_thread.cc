@@ -66,6 +66,7 @@ void WorkerThread::Round() {
     const uint64_t now = MonotonicNs();
     timeout_ns = *next > now ? *next - now : 0;
   }
+  if (!queue_.PrepareSleep()) timeout_ns = 0;
   const std::span<const Poller::Event> events = poller_.Wait(timeout_ns);
   Add(counters_.waits, 1);
   now_ns_ = MonotonicNs();
@@ -79,7 +80,7 @@ void WorkerThread::Round() {
     }
   }
   SubmitAll();
-  if (notified) OnNotified();
+  OnNotified(notified);
   timers_.RunDue(now_ns_);
   if (over_budget_) EnforceBudget();
   SubmitAll();
@@ -263,9 +264,9 @@ void WorkerThread::EnforceBudget() {
 
 // ---- Notifications ----
 
-void WorkerThread::OnNotified() {
-  Add(counters_.drains, 1);
-  queue_.Drain(&events_);
+void WorkerThread::OnNotified(bool pipe_readable) {
+  if (pipe_readable) Add(counters_.drains, 1);
+  queue_.Drain(&events_, pipe_readable);
   for (WorkerEvent& event : events_) {
     std::visit([this](auto& e) { On(e); }, event);
   }
@@ -312,7 +313,8 @@ void WorkerThread::On(NewClient& event) {
   slot = Slot();
   slot.fd = fd;
   slot.armed = kPollRead;
-  slot.conn = std::make_unique<Connection>(info.id, std::move(admission.client), admission.settings, info.counters, now_ns_);
+  slot.conn =
+      std::make_unique<Connection>(info.id, std::move(admission.client), admission.settings, info.counters, now_ns_);
   slot.conn->PublishCounters(slot.armed);
   ++in_use_;
   Add(counters_.open, 1);
@@ -464,11 +466,20 @@ void WorkerThread::Close(Slot& slot, CloseReason reason) {
   Connection& conn = *slot.conn;
   conn.Close(reason);
   switch (reason) {
-    case CloseReason::kOutputLimit: Add(counters_.closed_output_limit, 1); break;
-    case CloseReason::kQueryBufferLimit: Add(counters_.closed_query_limit, 1); break;
-    case CloseReason::kIdle: Add(counters_.closed_idle, 1); break;
-    case CloseReason::kOutputBudget: Add(counters_.closed_budget, 1); break;
-    default: break;
+    case CloseReason::kOutputLimit:
+      Add(counters_.closed_output_limit, 1);
+      break;
+    case CloseReason::kQueryBufferLimit:
+      Add(counters_.closed_query_limit, 1);
+      break;
+    case CloseReason::kIdle:
+      Add(counters_.closed_idle, 1);
+      break;
+    case CloseReason::kOutputBudget:
+      Add(counters_.closed_budget, 1);
+      break;
+    default:
+      break;
   }
   if (reason == CloseReason::kAskedFor || reason == CloseReason::kProtocolError) {
     CloseGently(slot.fd);
@@ -517,7 +528,7 @@ void WorkerThread::BeginStop(uint64_t deadline_ns) {
 
 void WorkerThread::DrainAfterStop() {
   now_ns_ = MonotonicNs();
-  queue_.Drain(&events_);
+  queue_.Drain(&events_, true);
   for (WorkerEvent& event : events_) {
     if (auto* done = std::get_if<BatchDone>(&event)) {
       On(*done);

@@ -58,11 +58,11 @@ class WorkerThread {
 
  private:
   struct Slot {
-    std::unique_ptr<Connection> conn;  // null: free
-    int fd = -1;                       // -1 once closed, while a batch is still out
-    uint32_t armed = 0;                // PollEvents that epoll will report
-    bool write_blocked = false;        // the socket took less than it was offered
-    bool dirty = false;                // in dirty_
+    std::unique_ptr<Connection> conn;                // null: free
+    int fd = -1;                                     // -1 once closed, while a batch is still out
+    uint32_t armed = 0;                              // PollEvents that epoll will report
+    bool write_blocked = false;                      // the socket took less than it was offered
+    bool dirty = false;                              // in dirty_
     uint64_t counted_output = 0, counted_query = 0;  // what this client adds to the totals
     TimerQueue::Id idle_timer = 0, park_timer = 0, hold_timer = 0, soft_limit_timer = 0;
   };
@@ -95,7 +95,7 @@ class WorkerThread {
   void Account(Slot& slot);
   void ArmLimitTimers(Slot& slot);
 
-  void OnNotified();
+  void OnNotified(bool pipe_readable);
   void On(NewClient& event);
   void On(BatchDone& event);
   void On(Parked& event);
@@ -143,9 +143,9 @@ class WorkerThread {
   std::vector<WorkerEvent> events_;
   std::vector<Token> dirty_;  // clients that were pushed to in this round
   std::vector<Periodic> periodic_;
-  uint64_t now_ns_ = 0;       // of this round
+  uint64_t now_ns_ = 0;            // of this round
   uint64_t stop_deadline_ns_ = 0;  // 0: not stopping
-  uint32_t in_use_ = 0;       // slots
+  uint32_t in_use_ = 0;            // slots
   bool over_budget_ = false;
 };
 

@@ -86,6 +86,8 @@ class CommandContext {
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // True while EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
+  // Lookups of this run (INFO keyspace_hits, keyspace_misses); counted when the command is done.
+  uint32_t keyspace_hits = 0, keyspace_misses = 0;
 
   // Ends this run of the command without a reply; it runs again, with wake() saying why, when the request is met. No thread waits.
   // Usage: if (ctx.wake() == Wake::kFirstRun && !done) return ctx.Park({...});

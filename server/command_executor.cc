@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "net/transport.h"
@@ -12,6 +13,7 @@
 #include "server/command_table.h"
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
+#include "server/memory_limit.h"
 #include "server/monitor_hub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
@@ -34,7 +36,8 @@ storage::ReadTier TierOf(net::Lane lane) {
 }
 
 bool RunsElsewhere(const Status& status) {
-  return status.code() == ErrorCode::kNeedSlowLane || status.code() == ErrorCode::kNeedGate;
+  return status.code() == ErrorCode::kNeedSlowLane || status.code() == ErrorCode::kNeedLocks ||
+         status.code() == ErrorCode::kNeedGate;
 }
 
 }  // namespace
@@ -47,9 +50,9 @@ struct CommandExecutor::ThreadState {
   uint64_t now_ns = 0;                // when the last command ended
 };
 
-CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, storage::CommitObserver& observer,
-                                 int pool_threads)
-    : services_(services), pause_(pause), observer_(observer) {
+CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
+                                 storage::CommitObserver& observer, int pool_threads)
+    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer) {
   for (int i = 0; i < pool_threads; ++i) threads_.push_back(std::make_unique<ThreadState>());
 }
 
@@ -144,6 +147,14 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
 Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
   if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  // Inside MULTI everything takes memory: the queue.
+  const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
+  if (needs_memory && memory_limit_.exceeded()) {
+    return Status::Message("OOM command not allowed when used memory > 'maxmemory'.");
+  }
+  if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
+    return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
+  }
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
@@ -215,17 +226,24 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
       return Next::kTakenOff;
     }
   }
+  return RunOnce(thread, session, command, argv);
+}
+
+CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& session, const Command& command,
+                                               std::span<const std::string_view> argv) {
+  Preparation& preparation = thread.preparation;
   if (preparation.uses_txn && !LockKeys(thread, session)) {
     if (!CommitNow(thread)) return Next::kTakenOff;
     if (!LockKeys(thread, session)) return WaitForKeys(thread);
   }
-
-  net::CommandBatch& batch = thread.group->current();
-  const auto from = batch.replies.End();
+  const auto from = thread.group->current().replies.End();
   ParkRequest park;
   storage::WriteTxn* txn = preparation.uses_txn ? &thread.group->txn() : nullptr;
   const Status status = Invoke(thread, session, command, argv, txn, &park);
   switch (status.code()) {
+    case ErrorCode::kNeedLocks:
+      preparation.uses_txn = true;
+      return RunOnce(thread, session, command, argv);
     case ErrorCode::kNeedSlowLane:
       return MoveToSlowLane(thread);
     case ErrorCode::kNeedGate:
@@ -274,21 +292,19 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   net::ReplyBuilder reply(&batch.replies, session.resp);
-  Status status;
+  std::optional<storage::ReadView> view;
   if (txn != nullptr) {
     txn->BeginCommand(now_ms, TierOf(thread.lane));
-    CommandContext context(spec, argv, reply, session, services_, *txn, txn, thread.lane);
-    context.wake_ = session.wake;
-    status = spec.handler(context);
-    status.ok() ? txn->EndCommand() : txn->RollbackCommand();
-    *park = std::move(context.park_);
   } else {
-    storage::ReadView view(services_.storage, now_ms, TierOf(thread.lane));
-    CommandContext context(spec, argv, reply, session, services_, view, nullptr, thread.lane);
-    context.wake_ = session.wake;
-    status = spec.handler(context);
-    *park = std::move(context.park_);
+    view.emplace(services_.storage, now_ms, TierOf(thread.lane));
   }
+  CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, thread.lane);
+  context.wake_ = session.wake;
+  Status status = spec.handler(context);
+  if (txn != nullptr) status.ok() ? txn->EndCommand() : txn->RollbackCommand();
+  // Redis removes an expired key when it is asked for. So do we, and that is a write.
+  if (view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
+  *park = std::move(context.park_);
 
   if (!status.ok()) batch.replies.Truncate(from);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
@@ -302,7 +318,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(session, command, argv, db, thread.now_ns - started_ns, status);
+  Account(context, command, db, thread.now_ns - started_ns, status);
   if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
@@ -330,14 +346,17 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(outer.session, command, argv, db, MonotonicNs() - started_ns, status);
+  Account(context, command, db, MonotonicNs() - started_ns, status);
   return Ok();
 }
 
 // What a finished command leaves behind besides its reply.
-void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
-                              storage::DbIndex db, uint64_t duration_ns, const Status& status) const {
+void CommandExecutor::Account(const CommandContext& context, const Command& command, storage::DbIndex db,
+                              uint64_t duration_ns, const Status& status) const {
   const CommandSpec& spec = *command.spec;
+  const Session& session = context.session;
+  if (context.keyspace_hits != 0) services_.stats.KeyspaceHit(context.keyspace_hits);
+  if (context.keyspace_misses != 0) services_.stats.KeyspaceMiss(context.keyspace_misses);
   const ConfigSnapshot& config = services_.config.current();
   services_.stats.RecordCall(command.index, duration_ns, status.ok() ? CallOutcome::kOk : CallOutcome::kFailed,
                              config.latency_tracking);
@@ -347,11 +366,11 @@ void CommandExecutor::Account(const Session& session, const Command& command, st
   }
   if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
     const std::string name = session.info->name();
-    services_.slowlog.Record(spec, argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
+    services_.slowlog.Record(spec, context.argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
                              static_cast<size_t>(config.slowlog_max_len));
   }
   if (services_.monitors.watched() && MonitorHub::Shows(spec)) {
-    services_.monitors.Feed(spec, argv, db, session.conn.peer, session.conn.unix_socket);
+    services_.monitors.Feed(spec, context.argv, db, session.conn.peer, session.conn.unix_socket);
   }
 }
 

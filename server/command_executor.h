@@ -15,6 +15,7 @@
 namespace basalt {
 
 class ClientPause;
+class MemoryLimit;
 struct Command;
 class Session;
 
@@ -22,7 +23,8 @@ class Session;
 // not families. Pool threads.
 class CommandExecutor {
  public:
-  CommandExecutor(const Services& services, const ClientPause& pause, storage::CommitObserver& observer, int pool_threads);
+  CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
+                  storage::CommitObserver& observer, int pool_threads);
   ~CommandExecutor();
 
   // RequestHandler::Execute.
@@ -42,6 +44,7 @@ class CommandExecutor {
   void RunBatch(ThreadState& thread, net::BatchPtr batch);
   Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
   Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunOnce(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
@@ -50,8 +53,8 @@ class CommandExecutor {
   Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
-  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv, storage::DbIndex db,
-               uint64_t duration_ns, const Status& status) const;
+  void Account(const CommandContext& context, const Command& command, storage::DbIndex db, uint64_t duration_ns,
+               const Status& status) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);
 
@@ -62,6 +65,7 @@ class CommandExecutor {
 
   const Services& services_;
   const ClientPause& pause_;
+  const MemoryLimit& memory_limit_;
   storage::CommitObserver& observer_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
 };

@@ -18,13 +18,15 @@ bool IsToken(std::string_view word) {
   const bool upper = std::any_of(word.begin(), word.end(), [](unsigned char c) { return std::isupper(c); });
   const bool lower = std::any_of(word.begin(), word.end(), [](unsigned char c) { return std::islower(c); });
   // Signs like = and ~ (XADD) are tokens too.
-  const bool sign = !word.empty() && std::none_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c); });
+  const bool sign =
+      !word.empty() && std::none_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c); });
   return (upper && !lower) || sign;
 }
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
 }
 
@@ -83,8 +85,8 @@ class Parser {
 
   std::string_view Word() {
     size_t n = 0;
-    while (n < rest_.size() && std::string_view(" []()|").find(rest_[n]) == std::string_view::npos && !rest_.substr(n).starts_with(kEllipsis) &&
-           !rest_.substr(n).starts_with(kEllipsisAscii)) {
+    while (n < rest_.size() && std::string_view(" []()|").find(rest_[n]) == std::string_view::npos &&
+           !rest_.substr(n).starts_with(kEllipsis) && !rest_.substr(n).starts_with(kEllipsisAscii)) {
       ++n;
     }
     const std::string_view word = rest_.substr(0, n);
@@ -103,7 +105,8 @@ class Parser {
     } else if (argument->name.ends_with("key")) {
       argument->type = Type::kKey;
     }
-    if (argument->type == Type::kKey && key_specs_ > 0) argument->key_spec_index = static_cast<int>(std::min(keys_seen_++, key_specs_ - 1));
+    if (argument->type == Type::kKey && key_specs_ > 0)
+      argument->key_spec_index = static_cast<int>(std::min(keys_seen_++, key_specs_ - 1));
     return true;
   }
 
@@ -179,8 +182,9 @@ class Parser {
 
   // "LIMIT offset count" as one: a block that the token heads.
   static Argument WrapSequence(std::vector<Argument> parts) {
-    const bool headed = parts.size() > 1 && !parts[0].token.empty() && parts[0].type != Type::kPureToken && !parts[0].optional &&
-                        std::all_of(parts.begin() + 1, parts.end(), [](const Argument& part) { return part.token.empty(); });
+    const bool headed =
+        parts.size() > 1 && !parts[0].token.empty() && parts[0].type != Type::kPureToken && !parts[0].optional &&
+        std::all_of(parts.begin() + 1, parts.end(), [](const Argument& part) { return part.token.empty(); });
     if (!headed) return Wrap(std::move(parts), Type::kBlock);
     const std::string token = parts[0].token;
     parts[0].token.clear();
@@ -199,15 +203,24 @@ class Parser {
 
 std::string_view TypeName(SyntaxArgument::Type type) {
   switch (type) {
-    case Type::kString: return "string";
-    case Type::kInteger: return "integer";
-    case Type::kDouble: return "double";
-    case Type::kKey: return "key";
-    case Type::kPattern: return "pattern";
-    case Type::kUnixTime: return "unix-time";
-    case Type::kPureToken: return "pure-token";
-    case Type::kOneOf: return "oneof";
-    case Type::kBlock: return "block";
+    case Type::kString:
+      return "string";
+    case Type::kInteger:
+      return "integer";
+    case Type::kDouble:
+      return "double";
+    case Type::kKey:
+      return "key";
+    case Type::kPattern:
+      return "pattern";
+    case Type::kUnixTime:
+      return "unix-time";
+    case Type::kPureToken:
+      return "pure-token";
+    case Type::kOneOf:
+      return "oneof";
+    case Type::kBlock:
+      return "block";
   }
   return "";
 }

@@ -130,10 +130,10 @@ std::string_view Command::own_name() const {
 
 std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::span<const CommandSpec> families[] = {
-      StringCommands(),   BitmapCommands(),  HyperloglogCommands(), KeyspaceCommands(),    ExpiryCommands(),
-      ObjectCommands(),   TransactionCommands(), ConnectionCommands(), ClientCommands(),  ServerCommands(),
-      ConfigCommands(),   CommandCommands(), ObservationCommands(), MemoryCommands(),      DebugCommands(),
-      AclCommands(),      ReplicationCommands(), ScriptingCommands(),
+      StringCommands(), BitmapCommands(),      HyperloglogCommands(), KeyspaceCommands(), ExpiryCommands(),
+      ObjectCommands(), TransactionCommands(), ConnectionCommands(),  ClientCommands(),   ServerCommands(),
+      ConfigCommands(), CommandCommands(),     ObservationCommands(), MemoryCommands(),   DebugCommands(),
+      AclCommands(),    ReplicationCommands(), ScriptingCommands(),
   };
   return families;
 }

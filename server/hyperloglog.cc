@@ -60,14 +60,20 @@ class RunWriter {
   size_t size_ = 0;
 };
 
+// Redis counts with every run, but when it merges it stops at a VAL run that reaches beyond the last register.
+enum class SurplusValues : uint8_t { kRefuse, kIgnore };
+
 // Visits the runs of a sparse value; false when they do not cover exactly all registers. Never passes a run that
 // reaches beyond.
 template <typename Visit>
-bool ForEachRun(std::string_view runs, Visit visit) {
+bool ForEachRun(std::string_view runs, SurplusValues surplus, Visit visit) {
   uint32_t index = 0;
   for (size_t at = 0; at < runs.size();) {
     const Run run = ReadRun(runs.substr(at));
-    if (at + run.bytes > runs.size() || index + run.length > kHllRegisters) return false;
+    if (at + run.bytes > runs.size()) return false;
+    if (index + run.length > kHllRegisters) {
+      return run.rank > 0 && surplus == SurplusValues::kIgnore && index == kHllRegisters;
+    }
     visit(index, run);
     index += run.length;
     at += run.bytes;
@@ -266,12 +272,11 @@ HllResult HyperLogLog::ToDense() {
   std::string dense(kHllDenseBytes, '\0');
   dense.replace(0, kHllHeaderBytes, bytes_, 0, kHllHeaderBytes);
   dense[4] = kDense;
-  const bool valid =
-      ForEachRun(std::string_view(bytes_).substr(kHllHeaderBytes), [&dense](uint32_t index, const Run& run) {
-        for (uint32_t i = 0; run.rank > 0 && i < run.length; ++i) {
-          HllSetDenseRegister(dense.data() + kHllHeaderBytes, index + i, run.rank);
-        }
-      });
+  const bool valid = ForEachRun(runs(), SurplusValues::kIgnore, [&dense](uint32_t index, const Run& run) {
+    for (uint32_t i = 0; run.rank > 0 && i < run.length; ++i) {
+      HllSetDenseRegister(dense.data() + kHllHeaderBytes, index + i, run.rank);
+    }
+  });
   if (!valid) return HllResult::kCorrupt;
   bytes_ = std::move(dense);
   return HllResult::kChanged;
@@ -281,7 +286,7 @@ bool HyperLogLog::Estimate(uint64_t* cardinality) const {
   Histogram histogram = {};
   if (sparse()) {
     const auto count = [&histogram](uint32_t, const Run& run) { histogram[run.rank] += run.length; };
-    if (!ForEachRun(std::string_view(bytes_).substr(kHllHeaderBytes), count)) return false;
+    if (!ForEachRun(runs(), SurplusValues::kRefuse, count)) return false;
   } else {
     for (size_t i = 0; i < kHllRegisters; ++i) ++histogram[HllDenseRegister(bytes_.data() + kHllHeaderBytes, i)];
   }
@@ -291,7 +296,7 @@ bool HyperLogLog::Estimate(uint64_t* cardinality) const {
 
 bool HyperLogLog::MergeInto(HllRegisters* registers) const {
   if (sparse()) {
-    return ForEachRun(std::string_view(bytes_).substr(kHllHeaderBytes), [registers](uint32_t index, const Run& run) {
+    return ForEachRun(runs(), SurplusValues::kIgnore, [registers](uint32_t index, const Run& run) {
       for (uint32_t i = 0; run.rank > 0 && i < run.length; ++i) {
         uint8_t& rank = (*registers)[index + i];
         rank = std::max(rank, run.rank);

@@ -83,6 +83,7 @@ class HyperLogLog {
   HllResult RaiseSparse(HllPoint point, size_t sparse_bytes_max);
   HllResult RaiseDense(HllPoint point);
   HllResult PromoteAndRaise(HllPoint point);
+  std::string_view runs() const { return std::string_view(bytes_).substr(kHllHeaderBytes); }
 
   std::string bytes_;
 };

@@ -36,10 +36,15 @@ class Facts {
   const Services& services;
   const ConfigSnapshot& config;
 
-  const Stats::Totals& totals() { return Once(&totals_, [this] { return services.stats.Read(); }); }
-  const storage::StorageStats& storage() { return Once(&storage_, [this] { return services.storage.Stats(); }); }
+  const Stats::Totals& totals() {
+    return Once(&totals_, [this] { return services.stats.Read(); });
+  }
+  const storage::StorageStats& storage() {
+    return Once(&storage_, [this] { return services.storage.Stats(); });
+  }
   const net::TransportStats& transport() {
-    return Once(&transport_, [this] { return services.transport == nullptr ? net::TransportStats() : services.transport->Stats(); });
+    return Once(&transport_,
+                [this] { return services.transport == nullptr ? net::TransportStats() : services.transport->Stats(); });
   }
   int64_t now_s() const { return services.storage.NowMs() / 1000; }
 
@@ -66,10 +71,8 @@ class Lines {
     *out_ += "\r\n";
   }
   template <typename Integer>
-    requires std::is_integral_v<Integer>
-  void Number(std::string_view name, Integer value) {
-    Text(name, std::to_string(value));
-  }
+  requires std::is_integral_v<Integer>
+  void Number(std::string_view name, Integer value) { Text(name, std::to_string(value)); }
   __attribute__((format(printf, 3, 4))) void Format(std::string_view name, const char* format, ...) {
     char text[256];
     va_list args;
@@ -107,7 +110,8 @@ void Server_(Facts& facts, Lines& out) {
   out.Text("run_id", server.run_id());
   out.Number("tcp_port", facts.config.port);
   out.Number("server_time_usec",
-             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+                 .count());
   out.Number("uptime_in_seconds", uptime);
   out.Number("uptime_in_days", uptime / (24 * 3600));
   out.Number("hz", facts.config.hz);
@@ -123,9 +127,11 @@ void Server_(Facts& facts, Lines& out) {
   if (facts.config.port != 0) {
     std::string binds;
     for (const std::string& address : facts.config.bind) binds += ",bind=" + address;
-    out.Text("listener" + std::to_string(listener++), "name=tcp" + binds + ",port=" + std::to_string(facts.config.port));
+    out.Text("listener" + std::to_string(listener++),
+             "name=tcp" + binds + ",port=" + std::to_string(facts.config.port));
   }
-  if (!facts.config.unixsocket.empty()) out.Text("listener" + std::to_string(listener), "name=unix,bind=" + facts.config.unixsocket);
+  if (!facts.config.unixsocket.empty())
+    out.Text("listener" + std::to_string(listener), "name=unix,bind=" + facts.config.unixsocket);
 }
 
 void Clients(Facts& facts, Lines& out) {
@@ -156,7 +162,8 @@ void Memory(Facts& facts, Lines& out) {
   out.Number("allocator_resident", memory.allocator_resident);
   out.Bytes("total_system_memory", TotalSystemMemory());
   out.Bytes("used_memory_lua", 0);
-  out.Zeros({"used_memory_vm_eval", "used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries", "used_memory_vm_functions"});
+  out.Zeros({"used_memory_vm_eval", "used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
+             "number_of_libraries", "used_memory_vm_functions"});
   out.Bytes("used_memory_vm_total", 0);
   out.Number("used_memory_functions", 0);
   out.Bytes("used_memory_scripts", 0);
@@ -171,7 +178,8 @@ void Memory(Facts& facts, Lines& out) {
   out.Number("rss_overhead_bytes", static_cast<int64_t>(memory.resident - memory.allocator_resident));
   out.Format("mem_fragmentation_ratio", "%.2f", Ratio(memory.resident, memory.used));
   out.Number("mem_fragmentation_bytes", static_cast<int64_t>(memory.resident - memory.used));
-  out.Zeros({"mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
+  out.Zeros(
+      {"mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
   out.Number("mem_clients_normal", facts.transport().query_buffer_bytes + facts.transport().output_pending_bytes);
   out.Zeros({"mem_cluster_links", "mem_aof_buffer"});
   out.Text("mem_allocator", AllocatorName());
@@ -192,7 +200,8 @@ void Persistence(Facts& facts, Lines& out) {
   // Every change is on disk at once; this counts what the last backup does not have.
   out.Number("rdb_changes_since_last_save", changes - saved);
   out.Number("rdb_bgsave_in_progress", backup.running ? 1 : 0);
-  out.Number("rdb_last_save_time", backup.last_success_unix_s != 0 ? backup.last_success_unix_s : facts.services.server.start_unix_s());
+  out.Number("rdb_last_save_time",
+             backup.last_success_unix_s != 0 ? backup.last_success_unix_s : facts.services.server.start_unix_s());
   out.Text("rdb_last_bgsave_status", backup.last_ok ? "ok" : "err");
   out.Number("rdb_last_bgsave_time_sec", backup.last_duration_s);
   out.Number("rdb_current_bgsave_time_sec", backup.running ? 0 : -1);
@@ -234,8 +243,9 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Zeros({"evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   out.Number("keyspace_hits", totals.hits);
   out.Number("keyspace_misses", totals.misses);
-  out.Zeros({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
-             "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
+  out.Zeros({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
+             "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
              "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"});
   out.Number("unexpected_error_replies", totals.unexpected_errors);
   out.Number("total_error_replies", totals.error_replies);
@@ -244,7 +254,8 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Number("total_writes_processed", transport.write_calls);
   out.Zeros({"io_threaded_reads_processed", "io_threaded_writes_processed"});
   out.Number("client_query_buffer_limit_disconnections", transport.closed_query_buffer_limit);
-  out.Number("client_output_buffer_limit_disconnections", transport.closed_output_limit + transport.closed_output_budget);
+  out.Number("client_output_buffer_limit_disconnections",
+             transport.closed_output_limit + transport.closed_output_budget);
   out.Number("acl_access_denied_auth", totals.auth_failures);
   out.Zeros({"acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"});
 }
@@ -278,8 +289,10 @@ void CommandStats(Facts& facts, Lines& out) {
     const Stats::CommandCounts& c = counts[command.index];
     if (c.calls == 0 && c.rejected == 0 && c.failed == 0) continue;
     const uint64_t us = c.ns / 1000;
-    out.Format("cmdstat_" + std::string(command.name()), "calls=%" PRIu64 ",usec=%" PRIu64 ",usec_per_call=%.2f,rejected_calls=%" PRIu64 ",failed_calls=%" PRIu64, c.calls,
-               us, c.calls == 0 ? 0 : static_cast<double>(c.ns) / 1000 / static_cast<double>(c.calls), c.rejected, c.failed);
+    out.Format("cmdstat_" + std::string(command.name()),
+               "calls=%" PRIu64 ",usec=%" PRIu64 ",usec_per_call=%.2f,rejected_calls=%" PRIu64 ",failed_calls=%" PRIu64,
+               c.calls, us, c.calls == 0 ? 0 : static_cast<double>(c.ns) / 1000 / static_cast<double>(c.calls),
+               c.rejected, c.failed);
   }
 }
 
@@ -292,7 +305,8 @@ std::string SafeName(std::string name) {
 }
 
 void ErrorStats(Facts& facts, Lines& out) {
-  for (const auto& [name, count] : facts.services.stats.Errors()) out.Format("errorstat_" + SafeName(name), "count=%" PRIu64, count);
+  for (const auto& [name, count] : facts.services.stats.Errors())
+    out.Format("errorstat_" + SafeName(name), "count=%" PRIu64, count);
 }
 
 std::string Trimmed(double value) {
@@ -320,7 +334,8 @@ void LatencyStats(Facts& facts, Lines& out) {
     if (!facts.services.stats.HasHistogram(command.index)) continue;
     const LatencyHistogram histogram = facts.services.stats.Histogram(command.index);
     if (histogram.total == 0) continue;
-    out.Text("latency_percentiles_usec_" + std::string(command.name()), Percentiles(histogram, facts.config.latency_tracking_info_percentiles));
+    out.Text("latency_percentiles_usec_" + std::string(command.name()),
+             Percentiles(histogram, facts.config.latency_tracking_info_percentiles));
   }
 }
 
@@ -330,25 +345,33 @@ void Keyspace(Facts& facts, Lines& out) {
   for (int db = 0; db < facts.services.storage.databases(); ++db) {
     const storage::DatabaseCounts counts = facts.services.storage.Counts(static_cast<storage::DbIndex>(db));
     if (counts.keys == 0) continue;
-    out.Format("db" + std::to_string(db), "keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRId64, counts.keys, counts.expires, counts.average_ttl_ms);
+    out.Format("db" + std::to_string(db), "keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRId64, counts.keys,
+               counts.expires, counts.average_ttl_ms);
   }
 }
 
 std::string_view HealthName(storage::Health health) {
   switch (health) {
-    case storage::Health::kOk: return "ok";
-    case storage::Health::kDiskLow: return "disk-low";
-    case storage::Health::kReadOnly: return "read-only";
-    case storage::Health::kFailed: return "failed";
+    case storage::Health::kOk:
+      return "ok";
+    case storage::Health::kDiskLow:
+      return "disk-low";
+    case storage::Health::kReadOnly:
+      return "read-only";
+    case storage::Health::kFailed:
+      return "failed";
   }
   return "";
 }
 
-void Lane(std::string_view name, const net::TransportStats::LaneStats& lane, const LatencyHistogram& waits, Lines& out) {
+void Lane(std::string_view name, const net::TransportStats::LaneStats& lane, const LatencyHistogram& waits,
+          Lines& out) {
   const std::string prefix = std::string(name) + "_lane_";
   out.Number(prefix + "batches", lane.batches);
   out.Number(prefix + "queued", lane.queued);
-  out.Format(prefix + "queue_wait_usec_avg", "%.3f", lane.batches == 0 ? 0 : static_cast<double>(lane.queue_wait_ns_sum) / 1000 / static_cast<double>(lane.batches));
+  out.Format(
+      prefix + "queue_wait_usec_avg", "%.3f",
+      lane.batches == 0 ? 0 : static_cast<double>(lane.queue_wait_ns_sum) / 1000 / static_cast<double>(lane.batches));
   out.Format(prefix + "queue_wait_usec_max", "%.3f", static_cast<double>(lane.queue_wait_ns_max) / 1000);
   if (waits.total > 0) out.Text(prefix + "queue_wait_usec", Percentiles(waits, {50, 99, 99.9}));
 }
@@ -361,12 +384,14 @@ void Basalt(Facts& facts, Lines& out) {
   Lane("fast", t.lanes[static_cast<size_t>(net::Lane::kFast)], facts.services.stats.QueueWait(false), out);
   Lane("slow", t.lanes[static_cast<size_t>(net::Lane::kSlow)], facts.services.stats.QueueWait(true), out);
   int64_t slowlog_wait = 0;
-  for (const SlowLog::Entry& entry : facts.services.slowlog.Newest(facts.services.slowlog.size())) slowlog_wait = std::max(slowlog_wait, entry.queue_wait_us);
+  for (const SlowLog::Entry& entry : facts.services.slowlog.Newest(facts.services.slowlog.size()))
+    slowlog_wait = std::max(slowlog_wait, entry.queue_wait_us);
   out.Number("slowlog_queue_wait_usec_max", slowlog_wait);
   out.Number("batches", t.batches);
   out.Number("batch_commands", t.commands);
   out.Format("syscalls_per_batch", "%.2f",
-             Ratio(t.read_calls + t.write_calls + t.epoll_wait_calls + t.epoll_ctl_calls + t.pipe_calls + t.futex_wakes, t.batches));
+             Ratio(t.read_calls + t.write_calls + t.epoll_wait_calls + t.epoll_ctl_calls + t.pipe_calls + t.futex_wakes,
+                   t.batches));
   out.Number("record_cache_entries", s.cache_entries);
   out.Number("record_cache_bytes", s.cache_bytes);
   out.Number("record_cache_budget", s.cache_budget_bytes);
@@ -430,7 +455,9 @@ bool IsChosen(const Section& section, std::span<const std::string_view> names) {
   for (const std::string_view name : names) {
     if (EqualsIgnoreCase(name, "all") || EqualsIgnoreCase(name, "everything")) return true;
     if (EqualsIgnoreCase(name, "default") && section.by_default) return true;
-    if (EqualsIgnoreCase(name, section.name) || (!section.other_name.empty() && EqualsIgnoreCase(name, section.other_name))) return true;
+    if (EqualsIgnoreCase(name, section.name) ||
+        (!section.other_name.empty() && EqualsIgnoreCase(name, section.other_name)))
+      return true;
   }
   return false;
 }

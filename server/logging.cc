@@ -51,8 +51,9 @@ class LogFile final : public google::LogSink {
     constexpr const char* kNames[] = {"NOTICE", "WARNING", "ERROR", "FATAL"};
     const std::tm& time = when.tm();
     char head[96];
-    std::snprintf(head, sizeof head, "%04d-%02d-%02d %02d:%02d:%02d.%06d %s ", time.tm_year + 1900, time.tm_mon + 1, time.tm_mday, time.tm_hour, time.tm_min,
-                  time.tm_sec, static_cast<int>(when.usec()), kNames[severity]);
+    std::snprintf(head, sizeof head, "%04d-%02d-%02d %02d:%02d:%02d.%06d %s ", time.tm_year + 1900, time.tm_mon + 1,
+                  time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec, static_cast<int>(when.usec()),
+                  kNames[severity]);
     std::string text = head;
     text.append(message, message_size);
     if (severity >= google::GLOG_WARNING) text += std::string(" (") + base_filename + ':' + std::to_string(line) + ')';
@@ -96,7 +97,8 @@ std::string Mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " M
 std::string Addresses(const ConfigSnapshot& config) {
   std::string text;
   if (config.port != 0) {
-    for (const std::string& address : config.bind) text += (text.empty() ? "" : ", ") + address + " port " + std::to_string(config.port);
+    for (const std::string& address : config.bind)
+      text += (text.empty() ? "" : ", ") + address + " port " + std::to_string(config.port);
   }
   if (!config.unixsocket.empty()) text += (text.empty() ? "" : ", ") + config.unixsocket;
   return text;
@@ -104,9 +106,12 @@ std::string Addresses(const ConfigSnapshot& config) {
 
 std::string_view Durability(const ConfigSnapshot& config) {
   switch (config.appendfsync) {
-    case AppendFsync::kAlways: return "always (the disk has a write before its reply leaves)";
-    case AppendFsync::kEverySecond: return "everysec (a crash of the machine may lose the last second)";
-    case AppendFsync::kNo: return "no (the kernel decides when writes reach the disk)";
+    case AppendFsync::kAlways:
+      return "always (the disk has a write before its reply leaves)";
+    case AppendFsync::kEverySecond:
+      return "everysec (a crash of the machine may lose the last second)";
+    case AppendFsync::kNo:
+      return "no (the kernel decides when writes reach the disk)";
   }
   return "";
 }
@@ -116,7 +121,9 @@ std::string_view Durability(const ConfigSnapshot& config) {
 std::string_view RocksdbBuild() { return BASALT_ROCKSDB_BUILD; }
 std::string_view BasaltVersion() { return BASALT_VERSION; }
 
-std::string RocksdbDescription() { return "RocksDB " + storage::Storage::RocksdbVersion() + " (" + std::string(RocksdbBuild()) + ")"; }
+std::string RocksdbDescription() {
+  return "RocksDB " + storage::Storage::RocksdbVersion() + " (" + std::string(RocksdbBuild()) + ")";
+}
 
 bool StartLogging(const char* program, const ConfigSnapshot& config, std::string* error) {
   static LogFile* file = nullptr;  // lives as long as the process: threads log until the end
@@ -135,7 +142,9 @@ bool StartLogging(const char* program, const ConfigSnapshot& config, std::string
 
 void SetLogLevel(LogLevel level) {
   FLAGS_v = level == LogLevel::kDebug ? 2 : level == LogLevel::kVerbose ? 1 : 0;
-  FLAGS_minloglevel = level == LogLevel::kNothing ? google::GLOG_FATAL : level == LogLevel::kWarning ? google::GLOG_WARNING : google::GLOG_INFO;
+  FLAGS_minloglevel = level == LogLevel::kNothing   ? google::GLOG_FATAL
+                      : level == LogLevel::kWarning ? google::GLOG_WARNING
+                                                    : google::GLOG_INFO;
 }
 
 void LogStartup(const Services& services) {
@@ -143,15 +152,19 @@ void LogStartup(const Services& services) {
   const ThreadCounts threads = ThreadsOf(config);
   const storage::StorageStats stats = services.storage.Stats();
   uint64_t keys = 0;
-  for (int db = 0; db < services.storage.databases(); ++db) keys += services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
+  for (int db = 0; db < services.storage.databases(); ++db)
+    keys += services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
   LOG(INFO) << "Basalt " << BasaltVersion() << ", " << RocksdbDescription() << ", process " << ::getpid();
-  LOG(INFO) << "Data: " << services.storage.dir() << ", " << keys << " keys, " << Mebibytes(stats.disk_used_bytes) << " on disk, " << Mebibytes(stats.disk_free_bytes)
-            << " free";
-  LOG(INFO) << "Threads: " << threads.workers << " for sockets, " << threads.fast << " fast lane, " << threads.slow << " slow lane";
-  LOG(INFO) << "Memory: " << Mebibytes(static_cast<uint64_t>(config.memory)) << " of " << Mebibytes(TotalSystemMemory()) << "; record cache "
-            << Mebibytes(stats.cache_budget_bytes) << ", block cache and write buffers " << Mebibytes(stats.block_cache_budget_bytes);
+  LOG(INFO) << "Data: " << services.storage.dir() << ", " << keys << " keys, " << Mebibytes(stats.disk_used_bytes)
+            << " on disk, " << Mebibytes(stats.disk_free_bytes) << " free";
+  LOG(INFO) << "Threads: " << threads.workers << " for sockets, " << threads.fast << " fast lane, " << threads.slow
+            << " slow lane";
+  LOG(INFO) << "Memory: " << Mebibytes(static_cast<uint64_t>(config.memory)) << " of " << Mebibytes(TotalSystemMemory())
+            << "; record cache " << Mebibytes(stats.cache_budget_bytes) << ", block cache and write buffers "
+            << Mebibytes(stats.block_cache_budget_bytes);
   LOG(INFO) << "Durability: appendfsync " << Durability(config);
-  LOG(INFO) << "Configuration: " << (services.config.file().empty() ? "defaults and command line" : services.config.file());
+  LOG(INFO) << "Configuration: "
+            << (services.config.file().empty() ? "defaults and command line" : services.config.file());
   LOG(INFO) << "Ready on " << Addresses(config);
 }
 

@@ -12,8 +12,8 @@ struct Services;
 //
 //   2026-11-22 03:04:05.123456 NOTICE message
 //
-// LOG(INFO) is notice, LOG(WARNING) and above warning, VLOG(1) verbose, VLOG(2) debug. Once, in main, before other threads start. When the file cannot be opened:
-// false, one line in *error, and standard error is used.
+// LOG(INFO) is notice, LOG(WARNING) and above warning, VLOG(1) verbose, VLOG(2) debug. Once, in main, before other
+// threads start. When the file cannot be opened: false, one line in *error, and standard error is used.
 bool StartLogging(const char* program, const ConfigSnapshot& config, std::string* error = nullptr);
 
 // `loglevel`. Any thread.

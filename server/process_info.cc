@@ -65,7 +65,8 @@ std::string_view AllocatorName() {
 #ifdef BASALT_JEMALLOC
 #define BASALT_TEXT_(x) #x
 #define BASALT_TEXT(x) BASALT_TEXT_(x)
-  return "jemalloc-" BASALT_TEXT(JEMALLOC_VERSION_MAJOR) "." BASALT_TEXT(JEMALLOC_VERSION_MINOR) "." BASALT_TEXT(JEMALLOC_VERSION_BUGFIX);
+  return "jemalloc-" BASALT_TEXT(JEMALLOC_VERSION_MAJOR) "." BASALT_TEXT(JEMALLOC_VERSION_MINOR) "." BASALT_TEXT(
+      JEMALLOC_VERSION_BUGFIX);
 #undef BASALT_TEXT
 #undef BASALT_TEXT_
 #else
@@ -91,10 +92,14 @@ std::string AllocatorReport() {
   return report;
 }
 
-uint64_t TotalSystemMemory() { return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)); }
+uint64_t TotalSystemMemory() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
 ProcessCpu ReadProcessCpu() {
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
   rusage self = {}, children = {};
   ::getrusage(RUSAGE_SELF, &self);
   ::getrusage(RUSAGE_CHILDREN, &children);

@@ -18,6 +18,7 @@
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/logging.h"
+#include "server/memory_limit.h"
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
 #include "server/services.h"
@@ -114,7 +115,7 @@ class Server::Impl {
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
                  .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .monitors = monitors, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
-        executor(services, pause, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
+        executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
 
   bool OpenTransport(std::string* error) {
@@ -132,6 +133,10 @@ class Server::Impl {
     ConfigTable& config = services.config;
     config.OnChange({"appendfsync"}, [this](const ConfigSnapshot& next, std::string*) {
       storage->SetSyncPolicy(SyncPolicyOf(next));
+      return true;
+    });
+    config.OnChange({"maxmemory"}, [this](const ConfigSnapshot& next, std::string*) {
+      memory_limit.Sample(static_cast<uint64_t>(next.maxmemory));
       return true;
     });
     config.OnChange({"memory"}, [this](const ConfigSnapshot& next, std::string*) {
@@ -157,6 +162,7 @@ class Server::Impl {
       const net::TransportStats totals = transport->Stats();
       stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
+      memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
     });
   }
 
@@ -170,6 +176,7 @@ class Server::Impl {
   CommitEffects effects;
   ParkedRegistry parked;
   ClientPause pause;
+  MemoryLimit memory_limit;
   MonitorHub monitors;
   BackupRunner backups;
   Services services;

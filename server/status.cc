@@ -54,6 +54,7 @@ std::string_view FixedText(ErrorCode code) {
   switch (code) {
     case ErrorCode::kOk:
     case ErrorCode::kNeedSlowLane:
+    case ErrorCode::kNeedLocks:
     case ErrorCode::kNeedGate:
     case ErrorCode::kParked:
     case ErrorCode::kMessage:

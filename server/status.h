@@ -14,6 +14,7 @@ enum class ErrorCode : uint8_t {
   kOk,
   // ---- not errors: what the executor does next. The handler has written no reply and changed nothing. ----
   kNeedSlowLane,  // run this command again in the slow lane
+  kNeedLocks,     // … again under the locks of its keys
   kNeedGate,      // … again with the exclusive gate closed
   kParked,        // the handler called ctx.Park(): the reply comes later
   // ---- errors ----

@@ -49,9 +49,26 @@ Status LiveKeys(ReadView& view, DbIndex db, uint64_t first, uint64_t last, uint6
   });
 }
 
+// Draws from the keys of [first, last): accepts with probability k / kRandomCapacity when there are k, so that the keys
+// of all intervals have the same chance. Too many: one half of it, at random. nullopt in *key: not accepted.
+Status DrawFrom(ReadView& view, DbIndex db, uint64_t first, uint64_t last, std::optional<std::string>* key) {
+  std::vector<std::string> keys;
+  while (true) {
+    keys.clear();
+    const Status status = LiveKeys(view, db, first, last, kRandomCapacity + 1, &keys);
+    if (status != Status::kOk) return status;
+    if (keys.size() <= kRandomCapacity || last - first == 1) break;
+    const uint64_t middle = first + (last - first) / 2;
+    (Below(2) == 0 ? last : first) = middle;
+  }
+  key->reset();
+  if (!keys.empty() && Below(kRandomCapacity) < keys.size()) *key = std::move(keys[Below(keys.size())]);
+  return Status::kOk;
+}
+
 // When the hash order is far from even (most keys share a hash tag, so a slot): the slot of some key, then a random
 // place in it.
-Status RandomInSlot(ReadView& view, DbIndex db, std::string* key) {
+Status RandomInSlot(ReadView& view, DbIndex db, std::optional<std::string>* key) {
   const uint64_t from = Below(kBuckets);
   constexpr uint64_t kSlotBuckets = 1ull << kBucketHashBits;
   uint64_t slot_start = 0;
@@ -66,14 +83,11 @@ Status RandomInSlot(ReadView& view, DbIndex db, std::string* key) {
   if (status == Status::kOk && !found) status = ScanRecords(view, db, 0, from, find);
   if (status != Status::kOk) return status;
   if (!found) return Status::kNotFound;
-  const uint64_t middle = slot_start + Below(kSlotBuckets);
-  std::vector<std::string> keys;
-  status = LiveKeys(view, db, middle, slot_start + kSlotBuckets, 1, &keys);
-  if (status == Status::kOk && keys.empty()) status = LiveKeys(view, db, slot_start, middle, 1, &keys);
-  if (status != Status::kOk) return status;
-  if (keys.empty()) return Status::kNotFound;
-  *key = std::move(keys[0]);
-  return Status::kOk;
+  for (int i = 0; i < kRandomTries && !*key; ++i) {
+    status = DrawFrom(view, db, slot_start, slot_start + kSlotBuckets, key);
+    if (status != Status::kOk) return status;
+  }
+  return *key ? Status::kOk : Status::kNotFound;
 }
 
 Status CopyRows(WriteTxn& txn, const Record& record, DbIndex to_db, const HashedKey& to) {
@@ -168,26 +182,20 @@ Status Keyspace::Random(ReadView& view, DbIndex db, std::string* key) {
     return Status::kOk;
   }
   const uint64_t width = WindowOf(kRandomExpected, total);
+  std::optional<std::string> drawn;
+  const uint64_t intervals = (kBuckets + width - 1) / width;
   for (int i = 0; i < kRandomTries; ++i) {
-    const uint64_t first = Below(kBuckets / width) * width;
-    uint64_t last = first + width;
-    uint64_t start = first;
-    std::vector<std::string> keys;
-    Status status = LiveKeys(view, db, start, last, kRandomCapacity + 1, &keys);
-    // Too many: one half of it, at random, until they are few enough. Each half has the same chance, so dense places
-    // lose.
-    while (status == Status::kOk && keys.size() > kRandomCapacity && last - start > 1) {
-      const uint64_t middle = start + (last - start) / 2;
-      (Below(2) == 0 ? last : start) = middle;
-      keys.clear();
-      status = LiveKeys(view, db, start, last, kRandomCapacity + 1, &keys);
-    }
+    const uint64_t first = Below(intervals) * width;
+    const Status status = DrawFrom(view, db, first, std::min(first + width, kBuckets), &drawn);
     if (status != Status::kOk) return status;
-    if (keys.empty() || Below(kRandomCapacity) >= keys.size()) continue;
-    *key = std::move(keys[Below(keys.size())]);
-    return Status::kOk;
+    if (drawn) break;
   }
-  return RandomInSlot(view, db, key);
+  if (!drawn) {
+    const Status status = RandomInSlot(view, db, &drawn);
+    if (status != Status::kOk) return status;
+  }
+  *key = std::move(*drawn);
+  return Status::kOk;
 }
 
 Status Keyspace::SetExpire(WriteTxn& txn, DbIndex db, const HashedKey& key, int64_t expire_ms) {

@@ -83,6 +83,7 @@ Status ReadView::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) 
   if (status != Status::kOk) return status;
   if ((*record)->ExpiredAt(now_ms_)) {
     *record = nullptr;
+    met_expired_ = true;
     return Status::kNotFound;
   }
   return Status::kOk;

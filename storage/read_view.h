@@ -39,6 +39,8 @@ class ReadView {
   int64_t now_ms() const { return now_ms_; }
   ReadTier tier() const { return tier_; }
   Storage& storage() const { return storage_; }
+  // Whether a key was asked for whose time has come but that is still there: read again in a WriteTxn, it is removed.
+  bool met_expired() const { return met_expired_; }
 
   // Whether the reads that follow are uses of their keys (OBJECT IDLETIME and FREQ tell of them). They are unless told otherwise.
   void CountAsUse(bool on) { counts_as_use_ = on; }
@@ -76,6 +78,7 @@ class ReadView {
   Storage& storage_;
   int64_t now_ms_;
   ReadTier tier_;
+  bool met_expired_ = false;
   bool counts_as_use_ = true;
 
  private:

@@ -34,7 +34,8 @@ Status Users(CommandContext& ctx) {
 Status List(CommandContext& ctx) {
   const std::string hash = PasswordHash(ctx);
   ctx.reply.Array(1);
-  ctx.reply.Bulk("user default on " + (hash.empty() ? std::string("nopass") : '#' + hash) + " sanitize-payload ~* &* +@all");
+  ctx.reply.Bulk("user default on " + (hash.empty() ? std::string("nopass") : '#' + hash) +
+                 " sanitize-payload ~* &* +@all");
   return Ok();
 }
 
@@ -89,7 +90,8 @@ Status GenPass(CommandContext& ctx) {
   if (ctx.argc() > 3) return SubcommandSyntaxError(ctx);
   if (ctx.argc() == 3 && (!ParseInteger(ctx.arg(2), &bits) || bits <= 0 || bits > 4096)) {
     if (!ParseInteger(ctx.arg(2), &bits)) return ErrorCode::kNotInteger;
-    return Status::Message("ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096");
+    return Status::Message(
+        "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096");
   }
   std::random_device random;
   std::string text;
@@ -100,12 +102,18 @@ Status GenPass(CommandContext& ctx) {
 
 Status Help(CommandContext& ctx) {
   constexpr std::string_view kLines[] = {
-      "CAT [<category>]",  "    The categories, or the commands of one.",
-      "GENPASS [<bits>]",  "    A random password.",
-      "GETUSER <username>", "    What a user may do.",
-      "LIST",              "    The users with their rules. There is one, default; its password is the option requirepass.",
-      "USERS",             "    The names of the users.",
-      "WHOAMI",            "    The user of this connection.",
+      "CAT [<category>]",
+      "    The categories, or the commands of one.",
+      "GENPASS [<bits>]",
+      "    A random password.",
+      "GETUSER <username>",
+      "    What a user may do.",
+      "LIST",
+      "    The users with their rules. There is one, default; its password is the option requirepass.",
+      "USERS",
+      "    The names of the users.",
+      "WHOAMI",
+      "    The user of this connection.",
   };
   return WriteHelp(ctx, kLines);
 }
@@ -113,24 +121,76 @@ Status Help(CommandContext& ctx) {
 constexpr CommandGroup kGroup = CommandGroup::kServer;
 constexpr uint64_t kPlain = kCmdNoScript | kCmdLoading | kCmdStale | kCmdSentinel;
 constexpr uint64_t kAdmin = kPlain | kCmdAdmin;
-constexpr CommandHistory kGetUserHistory[] = {{"6.2.0", "Channel patterns."}, {"7.0.0", "Selectors; key and channel patterns in one text each."}};
+constexpr CommandHistory kGetUserHistory[] = {{"6.2.0", "Channel patterns."},
+                                              {"7.0.0", "Selectors; key and channel patterns in one text each."}};
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "acl", .arity = -2, .flags = kCmdSentinel, .group = kGroup, .since = "6.0.0", .complexity = "Depends on subcommand.", .summary = "Commands about users."},
-    {.name = "acl|cat", .arity = -2, .flags = kPlain, .group = kGroup, .syntax = "[category]", .since = "6.0.0",
-     .complexity = "O(1) since the categories and commands are a fixed set.", .summary = "The categories of commands, or the commands of one.", .handler = Cat},
-    {.name = "acl|genpass", .arity = -2, .flags = kPlain, .group = kGroup, .syntax = "[bits:integer]", .since = "6.0.0", .complexity = "O(1)",
-     .summary = "A random password.", .handler = GenPass},
-    {.name = "acl|getuser", .arity = 3, .flags = kAdmin, .group = kGroup, .syntax = "username", .since = "6.0.0",
-     .complexity = "O(N). Where N is the number of password, command and pattern rules that the user has.", .summary = "What a user may do.",
-     .handler = GetUser, .history = kGetUserHistory},
-    {.name = "acl|help", .arity = 2, .flags = kCmdLoading | kCmdStale | kCmdSentinel, .group = kGroup, .since = "6.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = Help},
-    {.name = "acl|list", .arity = 2, .flags = kAdmin, .group = kGroup, .since = "6.0.0", .complexity = "O(N). Where N is the number of configured users.",
-     .summary = "The users with their rules.", .handler = List},
-    {.name = "acl|users", .arity = 2, .flags = kAdmin, .group = kGroup, .since = "6.0.0", .complexity = "O(N). Where N is the number of configured users.",
-     .summary = "The names of the users.", .handler = Users},
-    {.name = "acl|whoami", .arity = 2, .flags = kPlain, .group = kGroup, .since = "6.0.0", .complexity = "O(1)", .summary = "The user of this connection.",
+    {.name = "acl",
+     .arity = -2,
+     .flags = kCmdSentinel,
+     .group = kGroup,
+     .since = "6.0.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about users."},
+    {.name = "acl|cat",
+     .arity = -2,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "[category]",
+     .since = "6.0.0",
+     .complexity = "O(1) since the categories and commands are a fixed set.",
+     .summary = "The categories of commands, or the commands of one.",
+     .handler = Cat},
+    {.name = "acl|genpass",
+     .arity = -2,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "[bits:integer]",
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "A random password.",
+     .handler = GenPass},
+    {.name = "acl|getuser",
+     .arity = 3,
+     .flags = kAdmin,
+     .group = kGroup,
+     .syntax = "username",
+     .since = "6.0.0",
+     .complexity = "O(N). Where N is the number of password, command and pattern rules that the user has.",
+     .summary = "What a user may do.",
+     .handler = GetUser,
+     .history = kGetUserHistory},
+    {.name = "acl|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale | kCmdSentinel,
+     .group = kGroup,
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = Help},
+    {.name = "acl|list",
+     .arity = 2,
+     .flags = kAdmin,
+     .group = kGroup,
+     .since = "6.0.0",
+     .complexity = "O(N). Where N is the number of configured users.",
+     .summary = "The users with their rules.",
+     .handler = List},
+    {.name = "acl|users",
+     .arity = 2,
+     .flags = kAdmin,
+     .group = kGroup,
+     .since = "6.0.0",
+     .complexity = "O(N). Where N is the number of configured users.",
+     .summary = "The names of the users.",
+     .handler = Users},
+    {.name = "acl|whoami",
+     .arity = 2,
+     .flags = kPlain,
+     .group = kGroup,
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "The user of this connection.",
      .handler = WhoAmI},
 };
 

@@ -36,7 +36,9 @@ Status ParseOnOff(std::string_view word, bool* on) {
   return *on || EqualsIgnoreCase(word, "off") ? Ok() : Status(ErrorCode::kSyntax);
 }
 
-Status UnknownType(std::string_view name) { return Status::Message("ERR Unknown client type '" + std::string(name) + "'"); }
+Status UnknownType(std::string_view name) {
+  return Status::Message("ERR Unknown client type '" + std::string(name) + "'");
+}
 
 Status Id(CommandContext& ctx) {
   ctx.reply.Integer(static_cast<int64_t>(ctx.session.id));
@@ -78,8 +80,9 @@ struct KillFilter {
   bool skip_me = true;
 
   bool Matches(const ClientInfo& client) const {
-    return (id == 0 || client.id == id) && (!type || TypeOf(client) == *type) && (!address || client.conn.peer == *address) &&
-           (!local_address || client.conn.local == *local_address) && (!user || client.user() == *user);
+    return (id == 0 || client.id == id) && (!type || TypeOf(client) == *type) &&
+           (!address || client.conn.peer == *address) && (!local_address || client.conn.local == *local_address) &&
+           (!user || client.user() == *user);
   }
 };
 
@@ -111,8 +114,8 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
   return Ok();
 }
 
-// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do not see it. Then the
-// connection is ended.
+// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
+// not see it. Then the connection is ended.
 void KillClient(CommandContext& ctx, ClientInfo& client) {
   client.killed.store(true);
   ctx.services.clients.Remove(client.id);
@@ -134,8 +137,10 @@ Status Kill(CommandContext& ctx) {
     if (!filter.Matches(*client) || (self && filter.skip_me)) continue;
     ++killed;
     // One's own connection ends after the reply.
-    if (self) ctx.session.close_after_reply = true;
-    else KillClient(ctx, *client);
+    if (self)
+      ctx.session.close_after_reply = true;
+    else
+      KillClient(ctx, *client);
   }
   if (!old_form) {
     ctx.reply.Integer(killed);
@@ -208,8 +213,10 @@ Status GetName(CommandContext& ctx) {
 Status SetInfo(CommandContext& ctx) {
   const std::string_view attribute = ctx.arg(2);
   const bool is_name = EqualsIgnoreCase(attribute, "lib-name");
-  if (!is_name && !EqualsIgnoreCase(attribute, "lib-ver")) return Status::Message("ERR Unrecognized option '" + std::string(attribute) + "'");
-  if (!IsClientWord(ctx.arg(3))) return Status::Message("ERR " + std::string(attribute) + " cannot contain spaces, newlines or special characters.");
+  if (!is_name && !EqualsIgnoreCase(attribute, "lib-ver"))
+    return Status::Message("ERR Unrecognized option '" + std::string(attribute) + "'");
+  if (!IsClientWord(ctx.arg(3)))
+    return Status::Message("ERR " + std::string(attribute) + " cannot contain spaces, newlines or special characters.");
   is_name ? ctx.session.info->SetLibName(ctx.arg(3)) : ctx.session.info->SetLibVersion(ctx.arg(3));
   ctx.reply.Ok();
   return Ok();
@@ -218,11 +225,13 @@ Status SetInfo(CommandContext& ctx) {
 Status Pause(CommandContext& ctx) {
   if (ctx.argc() > 4) return SubcommandSyntaxError(ctx);
   const bool writes_only = ctx.argc() == 4 && EqualsIgnoreCase(ctx.arg(3), "write");
-  if (ctx.argc() == 4 && !writes_only && !EqualsIgnoreCase(ctx.arg(3), "all")) return Status::Message("ERR CLIENT PAUSE mode must be WRITE or ALL");
+  if (ctx.argc() == 4 && !writes_only && !EqualsIgnoreCase(ctx.arg(3), "all"))
+    return Status::Message("ERR CLIENT PAUSE mode must be WRITE or ALL");
   int64_t timeout = 0;
   if (!ParseInteger(ctx.arg(2), &timeout)) return Status::Message("ERR timeout is not an integer or out of range");
   if (timeout < 0) return Status::Message("ERR timeout is negative");
-  if (timeout > std::numeric_limits<int64_t>::max() - ctx.now_ms()) return Status::Message("ERR timeout is out of range");
+  if (timeout > std::numeric_limits<int64_t>::max() - ctx.now_ms())
+    return Status::Message("ERR timeout is out of range");
   ctx.services.server.Pause(ctx.now_ms() + timeout, !writes_only);
   ctx.reply.Ok();
   return Ok();
@@ -252,7 +261,8 @@ Status TrackingInfo(CommandContext& ctx) {
 }
 
 Status Caching(CommandContext&) {
-  return Status::Message("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
+  return Status::Message(
+      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
 }
 
 Status Tracking(CommandContext& ctx) {
@@ -328,49 +338,177 @@ constexpr uint64_t kAdmin = kPlain | kCmdAdmin;
 constexpr CommandGroup kGroup = CommandGroup::kConnection;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "client", .arity = -2, .flags = kCmdSentinel, .group = kGroup, .since = "2.4.0", .complexity = "Depends on subcommand.",
+    {.name = "client",
+     .arity = -2,
+     .flags = kCmdSentinel,
+     .group = kGroup,
+     .since = "2.4.0",
+     .complexity = "Depends on subcommand.",
      .summary = "Commands about client connections."},
-    {.name = "client|caching", .arity = 3, .flags = kPlain, .group = kGroup, .syntax = "(YES | NO)", .since = "6.0.0", .complexity = "O(1)",
-     .summary = "Says whether the keys of the next command are tracked.", .handler = Caching},
-    {.name = "client|getname", .arity = 2, .flags = kPlain, .group = kGroup, .since = "2.6.9", .complexity = "O(1)",
-     .summary = "The name of this connection.", .handler = GetName},
-    {.name = "client|getredir", .arity = 2, .flags = kPlain, .group = kGroup, .since = "6.0.0", .complexity = "O(1)",
-     .summary = "The client to which invalidation messages are redirected.", .handler = GetRedir},
-    {.name = "client|help", .arity = 2, .flags = kCmdLoading | kCmdStale | kCmdSentinel, .group = kGroup, .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = Help},
-    {.name = "client|id", .arity = 2, .flags = kPlain, .group = kGroup, .since = "5.0.0", .complexity = "O(1)",
-     .summary = "The number of this connection.", .handler = Id},
-    {.name = "client|info", .arity = 2, .flags = kPlain, .group = kGroup, .since = "6.2.0", .complexity = "O(1)",
-     .summary = "What CLIENT LIST says about this connection.", .handler = Info, .tips = {"nondeterministic_output"}},
-    {.name = "client|kill", .arity = -3, .flags = kAdmin, .group = kGroup,
-     .syntax = "(old-address | [ID client-id:integer | TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB) | USER username | ADDR address | LADDR address | "
+    {.name = "client|caching",
+     .arity = 3,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "(YES | NO)",
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "Says whether the keys of the next command are tracked.",
+     .handler = Caching},
+    {.name = "client|getname",
+     .arity = 2,
+     .flags = kPlain,
+     .group = kGroup,
+     .since = "2.6.9",
+     .complexity = "O(1)",
+     .summary = "The name of this connection.",
+     .handler = GetName},
+    {.name = "client|getredir",
+     .arity = 2,
+     .flags = kPlain,
+     .group = kGroup,
+     .since = "6.0.0",
+     .complexity = "O(1)",
+     .summary = "The client to which invalidation messages are redirected.",
+     .handler = GetRedir},
+    {.name = "client|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale | kCmdSentinel,
+     .group = kGroup,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = Help},
+    {.name = "client|id",
+     .arity = 2,
+     .flags = kPlain,
+     .group = kGroup,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "The number of this connection.",
+     .handler = Id},
+    {.name = "client|info",
+     .arity = 2,
+     .flags = kPlain,
+     .group = kGroup,
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "What CLIENT LIST says about this connection.",
+     .handler = Info,
+     .tips = {"nondeterministic_output"}},
+    {.name = "client|kill",
+     .arity = -3,
+     .flags = kAdmin,
+     .group = kGroup,
+     .syntax = "(old-address | [ID client-id:integer | TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB) | USER "
+               "username | ADDR address | LADDR address | "
                "SKIPME (YES | NO)]…)",
-     .since = "2.4.0", .complexity = "O(N) where N is the number of client connections", .summary = "Closes connections.", .handler = Kill, .history = kKillHistory},
-    {.name = "client|list", .arity = -2, .flags = kAdmin, .group = kGroup, .syntax = "[TYPE (NORMAL | MASTER | REPLICA | PUBSUB)] [ID client-id:integer…]",
-     .since = "2.4.0", .complexity = "O(N) where N is the number of client connections", .summary = "One line about every connection.", .handler = List,
-     .tips = {"nondeterministic_output"}, .history = kListHistory},
-    {.name = "client|no-evict", .arity = 3, .flags = kAdmin, .group = kGroup, .syntax = "(ON | OFF)", .since = "7.0.0", .complexity = "O(1)",
-     .summary = "Spares this connection when clients take too much memory.", .handler = NoEvict},
-    {.name = "client|no-touch", .arity = 3, .flags = kCmdNoScript | kCmdLoading | kCmdStale, .group = kGroup, .syntax = "(ON | OFF)", .since = "7.2.0",
-     .complexity = "O(1)", .summary = "Stops this connection's commands from counting as use of their keys.", .handler = NoTouch},
-    {.name = "client|pause", .arity = -3, .flags = kAdmin | kCmdSlowLane, .group = kGroup, .syntax = "timeout:integer [WRITE | ALL]", .since = "3.0.0",
-     .complexity = "O(1)", .summary = "Holds back commands for a while.", .handler = Pause, .history = kPauseHistory},
-    {.name = "client|reply", .arity = 3, .flags = kPlain, .group = kGroup, .syntax = "(ON | OFF | SKIP)", .since = "3.2.0", .complexity = "O(1)",
-     .summary = "Says whether replies are sent.", .handler = Reply},
-    {.name = "client|setinfo", .arity = 4, .flags = kPlain, .group = kGroup, .syntax = "(LIB-NAME libname | LIB-VER libver)", .since = "7.2.0",
-     .complexity = "O(1)", .summary = "Tells which client library is used.", .handler = SetInfo,
+     .since = "2.4.0",
+     .complexity = "O(N) where N is the number of client connections",
+     .summary = "Closes connections.",
+     .handler = Kill,
+     .history = kKillHistory},
+    {.name = "client|list",
+     .arity = -2,
+     .flags = kAdmin,
+     .group = kGroup,
+     .syntax = "[TYPE (NORMAL | MASTER | REPLICA | PUBSUB)] [ID client-id:integer…]",
+     .since = "2.4.0",
+     .complexity = "O(N) where N is the number of client connections",
+     .summary = "One line about every connection.",
+     .handler = List,
+     .tips = {"nondeterministic_output"},
+     .history = kListHistory},
+    {.name = "client|no-evict",
+     .arity = 3,
+     .flags = kAdmin,
+     .group = kGroup,
+     .syntax = "(ON | OFF)",
+     .since = "7.0.0",
+     .complexity = "O(1)",
+     .summary = "Spares this connection when clients take too much memory.",
+     .handler = NoEvict},
+    {.name = "client|no-touch",
+     .arity = 3,
+     .flags = kCmdNoScript | kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .syntax = "(ON | OFF)",
+     .since = "7.2.0",
+     .complexity = "O(1)",
+     .summary = "Stops this connection's commands from counting as use of their keys.",
+     .handler = NoTouch},
+    {.name = "client|pause",
+     .arity = -3,
+     .flags = kAdmin | kCmdSlowLane,
+     .group = kGroup,
+     .syntax = "timeout:integer [WRITE | ALL]",
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "Holds back commands for a while.",
+     .handler = Pause,
+     .history = kPauseHistory},
+    {.name = "client|reply",
+     .arity = 3,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "(ON | OFF | SKIP)",
+     .since = "3.2.0",
+     .complexity = "O(1)",
+     .summary = "Says whether replies are sent.",
+     .handler = Reply},
+    {.name = "client|setinfo",
+     .arity = 4,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "(LIB-NAME libname | LIB-VER libver)",
+     .since = "7.2.0",
+     .complexity = "O(1)",
+     .summary = "Tells which client library is used.",
+     .handler = SetInfo,
      .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
-    {.name = "client|setname", .arity = 3, .flags = kPlain, .group = kGroup, .syntax = "connection-name", .since = "2.6.9", .complexity = "O(1)",
-     .summary = "Names this connection.", .handler = SetName, .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
-    {.name = "client|tracking", .arity = -3, .flags = kPlain, .group = kGroup,
-     .syntax = "(ON | OFF) [REDIRECT client-id:integer] [PREFIX prefix]… [BCAST] [OPTIN] [OPTOUT] [NOLOOP]", .since = "6.0.0",
-     .complexity = "O(1). Some options may introduce additional complexity.", .summary = "Client side caching; only OFF is supported so far.", .handler = Tracking},
-    {.name = "client|trackinginfo", .arity = 2, .flags = kPlain, .group = kGroup, .since = "6.2.0", .complexity = "O(1)",
-     .summary = "The state of client side caching on this connection.", .handler = TrackingInfo},
-    {.name = "client|unblock", .arity = -3, .flags = kAdmin, .group = kGroup, .syntax = "client-id:integer [TIMEOUT | ERROR]", .since = "5.0.0",
-     .complexity = "O(log N) where N is the number of client connections", .summary = "Ends the blocking command of another connection.", .handler = Unblock},
-    {.name = "client|unpause", .arity = 2, .flags = kAdmin, .group = kGroup, .since = "6.2.0", .complexity = "O(N) Where N is the number of paused clients",
-     .summary = "Ends CLIENT PAUSE.", .handler = Unpause},
+    {.name = "client|setname",
+     .arity = 3,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "connection-name",
+     .since = "2.6.9",
+     .complexity = "O(1)",
+     .summary = "Names this connection.",
+     .handler = SetName,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
+    {.name = "client|tracking",
+     .arity = -3,
+     .flags = kPlain,
+     .group = kGroup,
+     .syntax = "(ON | OFF) [REDIRECT client-id:integer] [PREFIX prefix]… [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+     .since = "6.0.0",
+     .complexity = "O(1). Some options may introduce additional complexity.",
+     .summary = "Client side caching; only OFF is supported so far.",
+     .handler = Tracking},
+    {.name = "client|trackinginfo",
+     .arity = 2,
+     .flags = kPlain,
+     .group = kGroup,
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "The state of client side caching on this connection.",
+     .handler = TrackingInfo},
+    {.name = "client|unblock",
+     .arity = -3,
+     .flags = kAdmin,
+     .group = kGroup,
+     .syntax = "client-id:integer [TIMEOUT | ERROR]",
+     .since = "5.0.0",
+     .complexity = "O(log N) where N is the number of client connections",
+     .summary = "Ends the blocking command of another connection.",
+     .handler = Unblock},
+    {.name = "client|unpause",
+     .arity = 2,
+     .flags = kAdmin,
+     .group = kGroup,
+     .since = "6.2.0",
+     .complexity = "O(N) Where N is the number of paused clients",
+     .summary = "Ends CLIENT PAUSE.",
+     .handler = Unpause},
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "server/commands/client_text.h"
 
 #include <algorithm>
-#include <cinttypes>
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
 
 #include "server/command_context.h"
@@ -54,18 +54,22 @@ std::string ClientLine(const ClientInfo& client, int64_t now_unix_ms, uint64_t r
   const int64_t last = counters.last_interaction_s;
   const int64_t idle = last == 0 || running_bytes > 0 ? 0 : std::max<int64_t>(0, MonotonicSeconds() - last);
   // While its command runs the socket is out of epoll; a client sees itself as reading.
-  const std::string events = std::string(counters.readable_armed || running_bytes > 0 ? "r" : "") + (counters.writable_armed ? "w" : "");
+  const std::string events =
+      std::string(counters.readable_armed || running_bytes > 0 ? "r" : "") + (counters.writable_armed ? "w" : "");
 
   char numbers[640];
   std::snprintf(numbers, sizeof numbers,
-                " age=%" PRId64 " idle=%" PRId64 " flags=%s db=%u sub=%u psub=%u ssub=%u multi=%d qbuf=%" PRIu64 " qbuf-free=%" PRIu64 " argv-mem=%" PRIu64
-                " multi-mem=%" PRIu64 " rbs=%u rbp=%u obl=0 oll=%" PRIu64 " omem=%" PRIu64 " tot-mem=%" PRIu64 " events=%s cmd=%s",
-                (now_unix_ms - client.created_unix_ms) / 1000, idle, Flags(client).c_str(), client.db.load(), client.subscriptions.load(),
-                client.pattern_subscriptions.load(), client.shard_subscriptions.load(), client.queued_commands.load(), query, query_free, running_bytes,
-                client.queued_bytes.load(), 0u, 0u, counters.output_segments.load(), pending, total, events.c_str(), client.last_command.load());
-  return "id=" + std::to_string(client.id) + " addr=" + client.conn.peer + " laddr=" + client.conn.local + " fd=" + std::to_string(client.conn.fd) +
-         " name=" + client.name() + numbers + " user=" + client.user() + " redir=-1 resp=" + std::to_string(client.resp.load()) +
-         " lib-name=" + client.lib_name() + " lib-ver=" + client.lib_version();
+                " age=%" PRId64 " idle=%" PRId64 " flags=%s db=%u sub=%u psub=%u ssub=%u multi=%d qbuf=%" PRIu64
+                " qbuf-free=%" PRIu64 " argv-mem=%" PRIu64 " multi-mem=%" PRIu64 " rbs=%u rbp=%u obl=0 oll=%" PRIu64
+                " omem=%" PRIu64 " tot-mem=%" PRIu64 " events=%s cmd=%s",
+                (now_unix_ms - client.created_unix_ms) / 1000, idle, Flags(client).c_str(), client.db.load(),
+                client.subscriptions.load(), client.pattern_subscriptions.load(), client.shard_subscriptions.load(),
+                client.queued_commands.load(), query, query_free, running_bytes, client.queued_bytes.load(), 0u, 0u,
+                counters.output_segments.load(), pending, total, events.c_str(), client.last_command.load());
+  return "id=" + std::to_string(client.id) + " addr=" + client.conn.peer + " laddr=" + client.conn.local +
+         " fd=" + std::to_string(client.conn.fd) + " name=" + client.name() + numbers + " user=" + client.user() +
+         " redir=-1 resp=" + std::to_string(client.resp.load()) + " lib-name=" + client.lib_name() +
+         " lib-ver=" + client.lib_version();
 }
 
 }  // namespace basalt

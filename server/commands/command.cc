@@ -39,9 +39,17 @@ constexpr FlagName kFlagNames[] = {
 };
 constexpr FlagName kFlagNamesAfterMovableKeys[] = {{kCmdAllowBusy, "allow_busy"}};
 constexpr FlagName kKeyFlagNames[] = {
-    {kKeyRO, "RO"},         {kKeyRW, "RW"},           {kKeyOW, "OW"},           {kKeyRM, "RM"},
-    {kKeyAccess, "access"}, {kKeyUpdate, "update"},   {kKeyInsert, "insert"},   {kKeyDelete, "delete"},
-    {kKeyNotKey, "not_key"}, {kKeyIncomplete, "incomplete"}, {kKeyVariableFlags, "variable_flags"},
+    {kKeyRO, "RO"},
+    {kKeyRW, "RW"},
+    {kKeyOW, "OW"},
+    {kKeyRM, "RM"},
+    {kKeyAccess, "access"},
+    {kKeyUpdate, "update"},
+    {kKeyInsert, "insert"},
+    {kKeyDelete, "delete"},
+    {kKeyNotKey, "not_key"},
+    {kKeyIncomplete, "incomplete"},
+    {kKeyVariableFlags, "variable_flags"},
 };
 
 void WriteNames(net::ReplyBuilder& reply, const std::vector<std::string_view>& names) {
@@ -62,7 +70,8 @@ void WriteKeyFlags(net::ReplyBuilder& reply, uint32_t flags) {
 }
 
 size_t KeySpecCount(const CommandSpec& spec) {
-  return static_cast<size_t>(std::count_if(spec.keys.begin(), spec.keys.end(), [](const KeySpec& key) { return key.begin != KeySpec::Begin::kNone; }));
+  return static_cast<size_t>(std::count_if(spec.keys.begin(), spec.keys.end(),
+                                           [](const KeySpec& key) { return key.begin != KeySpec::Begin::kNone; }));
 }
 
 void WriteKeySpec(net::ReplyBuilder& reply, const KeySpec& key) {
@@ -144,8 +153,10 @@ void WriteInfo(net::ReplyBuilder& reply, const Command& command) {
   for (const KeySpec& key : spec.keys) {
     if (key.begin != KeySpec::Begin::kNone) WriteKeySpec(reply, key);
   }
-  if (command.is_container()) reply.Array(command.subcommands.size());
-  else reply.Set(0);
+  if (command.is_container())
+    reply.Array(command.subcommands.size());
+  else
+    reply.Set(0);
   for (const Command* subcommand : command.subcommands) WriteInfo(reply, *subcommand);
 }
 
@@ -189,8 +200,9 @@ void WriteDocs(net::ReplyBuilder& reply, const Command& command) {
   const CommandSpec& spec = *command.spec;
   const auto arguments = ParseSyntax(spec.syntax, KeySpecCount(spec));
   const bool has_arguments = arguments && !arguments->empty();
-  reply.Map(2u + !spec.since.empty() + !spec.complexity.empty() + !spec.doc_flags.empty() + !spec.deprecated_since.empty() + !spec.replaced_by.empty() +
-            !spec.history.empty() + has_arguments + command.is_container());
+  reply.Map(2u + !spec.since.empty() + !spec.complexity.empty() + !spec.doc_flags.empty() +
+            !spec.deprecated_since.empty() + !spec.replaced_by.empty() + !spec.history.empty() + has_arguments +
+            command.is_container());
   const auto text = [&](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     reply.Bulk(name);
@@ -247,8 +259,10 @@ Status Info(CommandContext& ctx) {
   ctx.reply.Array(ctx.argc() - 2);
   for (size_t i = 2; i < ctx.argc(); ++i) {
     const Command* command = ctx.services.commands.FindFullName(ctx.arg(i));
-    if (command != nullptr) WriteInfo(ctx.reply, *command);
-    else ctx.reply.Null();
+    if (command != nullptr)
+      WriteInfo(ctx.reply, *command);
+    else
+      ctx.reply.Null();
   }
   return Ok();
 }
@@ -310,7 +324,8 @@ Status WriteKeysOf(CommandContext& ctx, WithFlags with_flags) {
   if (command == nullptr) return Status::Message("ERR Invalid command specified");
   const CommandSpec& spec = *command->spec;
   if (!CommandTable::HasKeys(spec)) return Status::Message("ERR The command has no key arguments");
-  if (!CommandTable::CheckArity(spec, argv.size()).ok()) return Status::Message("ERR Invalid number of arguments specified for command");
+  if (!CommandTable::CheckArity(spec, argv.size()).ok())
+    return Status::Message("ERR Invalid number of arguments specified for command");
   KeyPositions keys;
   if (!CommandTable::Keys(spec, argv, &keys) || keys.empty()) {
     if (!spec.Has(kCmdNoMandatoryKeys)) return Status::Message("ERR Invalid arguments specified for command");
@@ -353,27 +368,87 @@ constexpr uint64_t kFlags = kCmdLoading | kCmdStale | kCmdSentinel;
 constexpr CommandGroup kGroup = CommandGroup::kServer;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "command", .arity = -1, .flags = kFlags, .group = kGroup, .since = "2.8.13", .complexity = "O(N) where N is the total number of Redis commands",
-     .summary = "Tells about every command.", .handler = CommandAll, .acl_categories = kAclConnection, .tips = {"nondeterministic_output_order"}},
-    {.name = "command|count", .arity = 2, .flags = kFlags, .group = kGroup, .since = "2.8.13", .complexity = "O(1)", .summary = "How many commands there are.",
-     .handler = Count, .acl_categories = kAclConnection},
-    {.name = "command|docs", .arity = -2, .flags = kFlags, .group = kGroup, .syntax = "[command-name…]", .since = "7.0.0",
-     .complexity = "O(N) where N is the number of commands to look up", .summary = "Documentation of commands.", .handler = Docs,
-     .acl_categories = kAclConnection, .tips = {"nondeterministic_output_order"}},
-    {.name = "command|getkeys", .arity = -3, .flags = kFlags, .group = kGroup, .syntax = "command [arg…]", .since = "2.8.13",
-     .complexity = "O(N) where N is the number of arguments to the command", .summary = "The keys in a full command.", .handler = GetKeys,
+    {.name = "command",
+     .arity = -1,
+     .flags = kFlags,
+     .group = kGroup,
+     .since = "2.8.13",
+     .complexity = "O(N) where N is the total number of Redis commands",
+     .summary = "Tells about every command.",
+     .handler = CommandAll,
+     .acl_categories = kAclConnection,
+     .tips = {"nondeterministic_output_order"}},
+    {.name = "command|count",
+     .arity = 2,
+     .flags = kFlags,
+     .group = kGroup,
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "How many commands there are.",
+     .handler = Count,
      .acl_categories = kAclConnection},
-    {.name = "command|getkeysandflags", .arity = -3, .flags = kFlags, .group = kGroup, .syntax = "command [arg…]", .since = "7.0.0",
-     .complexity = "O(N) where N is the number of arguments to the command", .summary = "The keys in a full command, and what it does with each.",
-     .handler = GetKeysAndFlags, .acl_categories = kAclConnection},
-    {.name = "command|help", .arity = 2, .flags = kFlags, .group = kGroup, .since = "5.0.0", .complexity = "O(1)", .summary = "Explains the subcommands.",
-     .handler = Help, .acl_categories = kAclConnection},
-    {.name = "command|info", .arity = -2, .flags = kFlags, .group = kGroup, .syntax = "[command-name…]", .since = "2.8.13",
-     .complexity = "O(N) where N is the number of commands to look up", .summary = "Arity, flags, keys and categories of commands.", .handler = Info,
-     .acl_categories = kAclConnection, .tips = {"nondeterministic_output_order"}},
-    {.name = "command|list", .arity = -2, .flags = kFlags, .group = kGroup, .syntax = "[FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern:pattern)]",
-     .since = "7.0.0", .complexity = "O(N) where N is the total number of Redis commands", .summary = "The names of commands.", .handler = List,
-     .acl_categories = kAclConnection, .tips = {"nondeterministic_output_order"}},
+    {.name = "command|docs",
+     .arity = -2,
+     .flags = kFlags,
+     .group = kGroup,
+     .syntax = "[command-name…]",
+     .since = "7.0.0",
+     .complexity = "O(N) where N is the number of commands to look up",
+     .summary = "Documentation of commands.",
+     .handler = Docs,
+     .acl_categories = kAclConnection,
+     .tips = {"nondeterministic_output_order"}},
+    {.name = "command|getkeys",
+     .arity = -3,
+     .flags = kFlags,
+     .group = kGroup,
+     .syntax = "command [arg…]",
+     .since = "2.8.13",
+     .complexity = "O(N) where N is the number of arguments to the command",
+     .summary = "The keys in a full command.",
+     .handler = GetKeys,
+     .acl_categories = kAclConnection},
+    {.name = "command|getkeysandflags",
+     .arity = -3,
+     .flags = kFlags,
+     .group = kGroup,
+     .syntax = "command [arg…]",
+     .since = "7.0.0",
+     .complexity = "O(N) where N is the number of arguments to the command",
+     .summary = "The keys in a full command, and what it does with each.",
+     .handler = GetKeysAndFlags,
+     .acl_categories = kAclConnection},
+    {.name = "command|help",
+     .arity = 2,
+     .flags = kFlags,
+     .group = kGroup,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = Help,
+     .acl_categories = kAclConnection},
+    {.name = "command|info",
+     .arity = -2,
+     .flags = kFlags,
+     .group = kGroup,
+     .syntax = "[command-name…]",
+     .since = "2.8.13",
+     .complexity = "O(N) where N is the number of commands to look up",
+     .summary = "Arity, flags, keys and categories of commands.",
+     .handler = Info,
+     .acl_categories = kAclConnection,
+     .tips = {"nondeterministic_output_order"}},
+    {.name = "command|list",
+     .arity = -2,
+     .flags = kFlags,
+     .group = kGroup,
+     .syntax = "[FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern:pattern)]",
+     .since = "7.0.0",
+     .complexity = "O(N) where N is the total number of Redis commands",
+     .summary = "The names of commands.",
+     .handler = List,
+     .acl_categories = kAclConnection,
+     .tips = {"nondeterministic_output_order"}},
 };
 
 }  // namespace

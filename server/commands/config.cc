@@ -1,10 +1,9 @@
 // CONFIG.
-#include "server/config_table.h"
-
 #include "net/transport.h"
 #include "server/command_context.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/session.h"
 #include "server/slowlog.h"
@@ -64,18 +63,59 @@ constexpr CommandGroup kGroup = CommandGroup::kServer;
 constexpr CommandHistory kManyHistory[] = {{"7.0.0", "Takes several parameters in one call."}};
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "config", .arity = -2, .group = kGroup, .since = "2.0.0", .complexity = "Depends on subcommand.", .summary = "Commands about the configuration."},
-    {.name = "config|get", .arity = -3, .flags = kFlags, .group = kGroup, .syntax = "parameter…", .since = "2.0.0",
-     .complexity = "O(N) when N is the number of configuration parameters provided", .summary = "The values of options.", .handler = Get, .history = kManyHistory},
-    {.name = "config|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = Help},
-    {.name = "config|resetstat", .arity = 2, .flags = kFlags, .group = kGroup, .since = "2.0.0", .complexity = "O(1)",
-     .summary = "Begins the counters of INFO anew.", .handler = ResetStat, .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
-    {.name = "config|rewrite", .arity = 2, .flags = kFlags | kCmdSlowLane, .group = kGroup, .since = "2.8.0", .complexity = "O(1)",
-     .summary = "Writes what runs now into the configuration file.", .handler = Rewrite, .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
-    {.name = "config|set", .arity = -4, .flags = kFlags | kCmdSlowLane, .group = kGroup, .syntax = "(parameter value)…", .since = "2.0.0",
-     .complexity = "O(N) when N is the number of configuration parameters provided", .summary = "Changes options.", .handler = Set,
-     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}, .history = kManyHistory},
+    {.name = "config",
+     .arity = -2,
+     .group = kGroup,
+     .since = "2.0.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about the configuration."},
+    {.name = "config|get",
+     .arity = -3,
+     .flags = kFlags,
+     .group = kGroup,
+     .syntax = "parameter…",
+     .since = "2.0.0",
+     .complexity = "O(N) when N is the number of configuration parameters provided",
+     .summary = "The values of options.",
+     .handler = Get,
+     .history = kManyHistory},
+    {.name = "config|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = Help},
+    {.name = "config|resetstat",
+     .arity = 2,
+     .flags = kFlags,
+     .group = kGroup,
+     .since = "2.0.0",
+     .complexity = "O(1)",
+     .summary = "Begins the counters of INFO anew.",
+     .handler = ResetStat,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
+    {.name = "config|rewrite",
+     .arity = 2,
+     .flags = kFlags | kCmdSlowLane,
+     .group = kGroup,
+     .since = "2.8.0",
+     .complexity = "O(1)",
+     .summary = "Writes what runs now into the configuration file.",
+     .handler = Rewrite,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
+    {.name = "config|set",
+     .arity = -4,
+     .flags = kFlags | kCmdSlowLane,
+     .group = kGroup,
+     .syntax = "(parameter value)…",
+     .since = "2.0.0",
+     .complexity = "O(N) when N is the number of configuration parameters provided",
+     .summary = "Changes options.",
+     .handler = Set,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"},
+     .history = kManyHistory},
 };
 
 }  // namespace

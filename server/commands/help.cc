@@ -10,7 +10,8 @@ namespace {
 
 std::string Upper(std::string_view text) {
   std::string upper(text);
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return upper;
 }
 
@@ -26,8 +27,8 @@ Status WriteHelp(CommandContext& ctx, std::span<const std::string_view> lines) {
 }
 
 Status SubcommandSyntaxError(const CommandContext& ctx) {
-  return Status::Message("ERR unknown subcommand or wrong number of arguments for '" + std::string(ctx.arg(1).substr(0, 128)) + "'. Try " +
-                         Upper(ctx.arg(0)) + " HELP.");
+  return Status::Message("ERR unknown subcommand or wrong number of arguments for '" +
+                         std::string(ctx.arg(1).substr(0, 128)) + "'. Try " + Upper(ctx.arg(0)) + " HELP.");
 }
 
 }  // namespace basalt

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/session.h"
-#include "server/stats.h"
 
 namespace basalt {
 
@@ -22,9 +21,9 @@ namespace {
 // A key of another type was found all the same.
 storage::Status Counted(CommandContext& ctx, storage::Status status) {
   if (status == storage::Status::kOk || status == storage::Status::kWrongType) {
-    ctx.services.stats.KeyspaceHit();
+    ++ctx.keyspace_hits;
   } else if (status == storage::Status::kNotFound) {
-    ctx.services.stats.KeyspaceMiss();
+    ++ctx.keyspace_misses;
   }
   return status;
 }

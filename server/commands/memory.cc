@@ -36,10 +36,13 @@ Status Usage(CommandContext& ctx) {
 Status Stats(CommandContext& ctx) {
   const ProcessMemory memory = SampleProcessMemory();
   const storage::StorageStats storage = ctx.services.storage.Stats();
-  const net::TransportStats transport = ctx.services.transport == nullptr ? net::TransportStats() : ctx.services.transport->Stats();
+  const net::TransportStats transport =
+      ctx.services.transport == nullptr ? net::TransportStats() : ctx.services.transport->Stats();
   uint64_t keys = 0;
-  for (int db = 0; db < ctx.services.storage.databases(); ++db) keys += ctx.services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
-  const uint64_t dataset = std::min(memory.used, storage.cache_bytes + storage.block_cache_bytes + storage.memtable_bytes);
+  for (int db = 0; db < ctx.services.storage.databases(); ++db)
+    keys += ctx.services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
+  const uint64_t dataset =
+      std::min(memory.used, storage.cache_bytes + storage.block_cache_bytes + storage.memtable_bytes);
 
   uint64_t fields = 0;
   const auto at = ctx.reply.Mark();
@@ -94,23 +97,31 @@ Status Doctor(CommandContext& ctx) {
   const auto budget = static_cast<uint64_t>(ctx.services.config.current().memory);
   std::string report;
   if (memory.resident > budget + budget / 2) {
-    report += "- The process holds " + HumanBytes(memory.resident) + ", more than one and a half times the memory setting (" + HumanBytes(budget) +
-              "). Unsent output of clients (CLIENT LIST, omem) and large values in flight come on top of the caches; INFO memory shows the parts.\n";
+    report += "- The process holds " + HumanBytes(memory.resident) +
+              ", more than one and a half times the memory setting (" + HumanBytes(budget) +
+              "). Unsent output of clients (CLIENT LIST, omem) and large values in flight come on top of the caches; "
+              "INFO memory shows the parts.\n";
   }
   if (memory.allocator_active > memory.used + memory.used / 3 && memory.allocator_active - memory.used > (64u << 20)) {
-    report += "- The allocator holds " + HumanBytes(memory.allocator_active - memory.used) + " of pages that are only partly used. MEMORY PURGE gives whole pages back.\n";
+    report += "- The allocator holds " + HumanBytes(memory.allocator_active - memory.used) +
+              " of pages that are only partly used. MEMORY PURGE gives whole pages back.\n";
   }
   if (memory.resident > TotalSystemMemory() / 10 * 9) {
-    report += "- Nearly all of this machine's memory is taken by this process. The kernel's page cache, which serves reads of data files, has no room; a smaller `memory` may be faster.\n";
+    report +=
+        "- Nearly all of this machine's memory is taken by this process. The kernel's page cache, which serves reads "
+        "of data files, has no room; a smaller `memory` may be faster.\n";
   }
-  ctx.reply.Verbatim("txt", report.empty() ? "Nothing to complain about: memory is within its setting.\n" : "Found with memory:\n\n" + report);
+  ctx.reply.Verbatim("txt", report.empty() ? "Nothing to complain about: memory is within its setting.\n"
+                                           : "Found with memory:\n\n" + report);
   return Ok();
 }
 
 Status MallocStats(CommandContext& ctx) {
   const std::string report = AllocatorReport();
-  if (report.empty()) ctx.reply.Bulk("Stats not supported for the current allocator");
-  else ctx.reply.Verbatim("txt", report);
+  if (report.empty())
+    ctx.reply.Bulk("Stats not supported for the current allocator");
+  else
+    ctx.reply.Verbatim("txt", report);
   return Ok();
 }
 
@@ -139,21 +150,64 @@ Status Help(CommandContext& ctx) {
 constexpr CommandGroup kGroup = CommandGroup::kServer;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "memory", .arity = -2, .group = kGroup, .since = "4.0.0", .complexity = "Depends on subcommand.", .summary = "Commands about memory."},
-    {.name = "memory|doctor", .arity = 2, .group = kGroup, .since = "4.0.0", .complexity = "O(1)", .summary = "What is wrong with the use of memory, if anything.",
-     .handler = Doctor, .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}},
-    {.name = "memory|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "4.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = Help},
-    {.name = "memory|malloc-stats", .arity = 2, .flags = kCmdSlowLane, .group = kGroup, .since = "4.0.0",
-     .complexity = "Depends on how much memory is allocated, could be slow", .summary = "The allocator's own report.", .handler = MallocStats,
+    {.name = "memory",
+     .arity = -2,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about memory."},
+    {.name = "memory|doctor",
+     .arity = 2,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "What is wrong with the use of memory, if anything.",
+     .handler = Doctor,
      .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}},
-    {.name = "memory|purge", .arity = 2, .flags = kCmdSlowLane, .group = kGroup, .since = "4.0.0",
-     .complexity = "Depends on how much memory is allocated, could be slow", .summary = "Has the allocator give unused pages back.", .handler = Purge,
+    {.name = "memory|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = Help},
+    {.name = "memory|malloc-stats",
+     .arity = 2,
+     .flags = kCmdSlowLane,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "Depends on how much memory is allocated, could be slow",
+     .summary = "The allocator's own report.",
+     .handler = MallocStats,
+     .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}},
+    {.name = "memory|purge",
+     .arity = 2,
+     .flags = kCmdSlowLane,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "Depends on how much memory is allocated, could be slow",
+     .summary = "Has the allocator give unused pages back.",
+     .handler = Purge,
      .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
-    {.name = "memory|stats", .arity = 2, .group = kGroup, .since = "4.0.0", .complexity = "O(1)", .summary = "What memory is used for.", .handler = Stats,
+    {.name = "memory|stats",
+     .arity = 2,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "What memory is used for.",
+     .handler = Stats,
      .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}},
-    {.name = "memory|usage", .arity = -3, .flags = kCmdReadonly, .group = kGroup, .keys = {KeySpec::One(kKeyRO, 2)}, .syntax = "key [SAMPLES count:integer]",
-     .since = "4.0.0", .complexity = "O(N) where N is the number of samples.", .summary = "About how many bytes a key and its value take.", .handler = Usage},
+    {.name = "memory|usage",
+     .arity = -3,
+     .flags = kCmdReadonly,
+     .group = kGroup,
+     .keys = {KeySpec::One(kKeyRO, 2)},
+     .syntax = "key [SAMPLES count:integer]",
+     .since = "4.0.0",
+     .complexity = "O(N) where N is the number of samples.",
+     .summary = "About how many bytes a key and its value take.",
+     .handler = Usage},
 };
 
 }  // namespace

@@ -12,8 +12,8 @@ namespace basalt {
 
 namespace {
 
-// SLOWLOG GET [count] [QUEUEWAIT]. The last word is Basalt's own: it adds to each entry how many microseconds the command had waited for a thread.
-// Without it an entry has the six fields that clients expect.
+// SLOWLOG GET [count] [QUEUEWAIT]. The last word is Basalt's own: it adds to each entry how many microseconds the
+// command had waited for a thread. Without it an entry has the six fields that clients expect.
 Status SlowlogGet(CommandContext& ctx) {
   size_t argc = ctx.argc();
   const bool with_wait = argc > 2 && EqualsIgnoreCase(ctx.arg(argc - 1), "queuewait");
@@ -21,7 +21,8 @@ Status SlowlogGet(CommandContext& ctx) {
   if (argc > 3) return SubcommandSyntaxError(ctx);
   int64_t count = 10;
   if (argc == 3) {
-    if (!ParseInteger(ctx.arg(2), &count) || count < -1) return Status::Message("ERR count should be greater than or equal to -1");
+    if (!ParseInteger(ctx.arg(2), &count) || count < -1)
+      return Status::Message("ERR count should be greater than or equal to -1");
     if (count == -1) count = std::numeric_limits<int64_t>::max();
   }
   const auto entries = ctx.services.slowlog.Newest(static_cast<size_t>(count));
@@ -106,11 +107,13 @@ Status LatencyGraph(CommandContext& ctx) {
 }
 
 Status LatencyDoctor(CommandContext& ctx) {
-  ctx.reply.Verbatim("txt", ctx.services.latency.Report(ctx.services.config.current().latency_monitor_threshold, ctx.now_ms() / 1000));
+  ctx.reply.Verbatim(
+      "txt", ctx.services.latency.Report(ctx.services.config.current().latency_monitor_threshold, ctx.now_ms() / 1000));
   return Ok();
 }
 
-// How many calls took up to 1, 2, 4, … 16, 33, 66 … microseconds: Redis' powers of two in nanoseconds, with the upper end of its own buckets as label.
+// How many calls took up to 1, 2, 4, … 16, 33, 66 … microseconds: Redis' powers of two in nanoseconds, with the upper
+// end of its own buckets as label.
 void WriteDistribution(net::ReplyBuilder& reply, const LatencyHistogram& histogram) {
   constexpr int kFirstBits = 10;
   reply.Map(2);
@@ -122,7 +125,8 @@ void WriteDistribution(net::ReplyBuilder& reply, const LatencyHistogram& histogr
   size_t bucket = 0;
   uint64_t below = 0;
   for (int bits = kFirstBits; bits <= LatencyBuckets::kMaxBits && written < histogram.total; ++bits) {
-    for (; bucket < histogram.counts.size() && LatencyBuckets::HighestOf(bucket) < (1ull << bits); ++bucket) below += histogram.counts[bucket];
+    for (; bucket < histogram.counts.size() && LatencyBuckets::HighestOf(bucket) < (1ull << bits); ++bucket)
+      below += histogram.counts[bucket];
     if (below == written) continue;
     reply.Integer(static_cast<int64_t>(((1ull << bits) + (1ull << (bits - 7)) - 1) / 1000));
     reply.Integer(static_cast<int64_t>(below));
@@ -181,37 +185,120 @@ constexpr uint64_t kLatencyFlags = kCmdAdmin | kCmdNoScript | kCmdLoading | kCmd
 constexpr CommandHistory kSlowlogGetHistory[] = {{"4.0.0", "Entries name the client's address and name."}};
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "latency", .arity = -2, .group = kGroup, .since = "2.8.13", .complexity = "Depends on subcommand.", .summary = "Commands about latency."},
-    {.name = "latency|doctor", .arity = 2, .flags = kLatencyFlags, .group = kGroup, .since = "2.8.13", .complexity = "O(1)",
-     .summary = "A report on spikes of latency, with advice.", .handler = LatencyDoctor,
+    {.name = "latency",
+     .arity = -2,
+     .group = kGroup,
+     .since = "2.8.13",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about latency."},
+    {.name = "latency|doctor",
+     .arity = 2,
+     .flags = kLatencyFlags,
+     .group = kGroup,
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "A report on spikes of latency, with advice.",
+     .handler = LatencyDoctor,
      .tips = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}},
-    {.name = "latency|graph", .arity = 3, .flags = kLatencyFlags, .group = kGroup, .syntax = "event", .since = "2.8.13", .complexity = "O(1)",
-     .summary = "The spikes of an event as a chart.", .handler = LatencyGraph,
+    {.name = "latency|graph",
+     .arity = 3,
+     .flags = kLatencyFlags,
+     .group = kGroup,
+     .syntax = "event",
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "The spikes of an event as a chart.",
+     .handler = LatencyGraph,
      .tips = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}},
-    {.name = "latency|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "2.8.13", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = LatencyHelp},
-    {.name = "latency|histogram", .arity = -2, .flags = kLatencyFlags, .group = kGroup, .syntax = "[command…]", .since = "7.0.0",
-     .complexity = "O(N) where N is the number of commands with latency information being retrieved.", .summary = "How long the calls of commands took.",
-     .handler = LatencyHistogramCommand, .tips = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}},
-    {.name = "latency|history", .arity = 3, .flags = kLatencyFlags, .group = kGroup, .syntax = "event", .since = "2.8.13", .complexity = "O(1)",
-     .summary = "The spikes of an event.", .handler = LatencyHistory,
+    {.name = "latency|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = LatencyHelp},
+    {.name = "latency|histogram",
+     .arity = -2,
+     .flags = kLatencyFlags,
+     .group = kGroup,
+     .syntax = "[command…]",
+     .since = "7.0.0",
+     .complexity = "O(N) where N is the number of commands with latency information being retrieved.",
+     .summary = "How long the calls of commands took.",
+     .handler = LatencyHistogramCommand,
      .tips = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}},
-    {.name = "latency|latest", .arity = 2, .flags = kLatencyFlags, .group = kGroup, .since = "2.8.13", .complexity = "O(1)",
-     .summary = "The last spike of every event.", .handler = LatencyLatest,
+    {.name = "latency|history",
+     .arity = 3,
+     .flags = kLatencyFlags,
+     .group = kGroup,
+     .syntax = "event",
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "The spikes of an event.",
+     .handler = LatencyHistory,
      .tips = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}},
-    {.name = "latency|reset", .arity = -2, .flags = kLatencyFlags, .group = kGroup, .syntax = "[event…]", .since = "2.8.13", .complexity = "O(1)",
-     .summary = "Forgets spikes.", .handler = LatencyReset, .tips = {"request_policy:all_nodes", "response_policy:agg_sum"}},
-    {.name = "slowlog", .arity = -2, .group = kGroup, .since = "2.2.12", .complexity = "Depends on subcommand.", .summary = "Commands about the log of slow commands."},
-    {.name = "slowlog|get", .arity = -2, .flags = kSlowlogFlags, .group = kGroup, .syntax = "[count:integer]", .since = "2.2.12",
-     .complexity = "O(N) where N is the number of entries returned", .summary = "The newest entries of the log of slow commands.", .handler = SlowlogGet,
-     .tips = {"request_policy:all_nodes", "nondeterministic_output"}, .history = kSlowlogGetHistory},
-    {.name = "slowlog|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "6.2.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = SlowlogHelp},
-    {.name = "slowlog|len", .arity = 2, .flags = kSlowlogFlags, .group = kGroup, .since = "2.2.12", .complexity = "O(1)",
-     .summary = "How many slow commands are logged.", .handler = SlowlogLen,
+    {.name = "latency|latest",
+     .arity = 2,
+     .flags = kLatencyFlags,
+     .group = kGroup,
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "The last spike of every event.",
+     .handler = LatencyLatest,
+     .tips = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"}},
+    {.name = "latency|reset",
+     .arity = -2,
+     .flags = kLatencyFlags,
+     .group = kGroup,
+     .syntax = "[event…]",
+     .since = "2.8.13",
+     .complexity = "O(1)",
+     .summary = "Forgets spikes.",
+     .handler = LatencyReset,
+     .tips = {"request_policy:all_nodes", "response_policy:agg_sum"}},
+    {.name = "slowlog",
+     .arity = -2,
+     .group = kGroup,
+     .since = "2.2.12",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about the log of slow commands."},
+    {.name = "slowlog|get",
+     .arity = -2,
+     .flags = kSlowlogFlags,
+     .group = kGroup,
+     .syntax = "[count:integer]",
+     .since = "2.2.12",
+     .complexity = "O(N) where N is the number of entries returned",
+     .summary = "The newest entries of the log of slow commands.",
+     .handler = SlowlogGet,
+     .tips = {"request_policy:all_nodes", "nondeterministic_output"},
+     .history = kSlowlogGetHistory},
+    {.name = "slowlog|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = SlowlogHelp},
+    {.name = "slowlog|len",
+     .arity = 2,
+     .flags = kSlowlogFlags,
+     .group = kGroup,
+     .since = "2.2.12",
+     .complexity = "O(1)",
+     .summary = "How many slow commands are logged.",
+     .handler = SlowlogLen,
      .tips = {"request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"}},
-    {.name = "slowlog|reset", .arity = 2, .flags = kSlowlogFlags, .group = kGroup, .since = "2.2.12",
-     .complexity = "O(N) where N is the number of entries in the slowlog", .summary = "Forgets all slow commands.", .handler = SlowlogReset,
+    {.name = "slowlog|reset",
+     .arity = 2,
+     .flags = kSlowlogFlags,
+     .group = kGroup,
+     .since = "2.2.12",
+     .complexity = "O(N) where N is the number of entries in the slowlog",
+     .summary = "Forgets all slow commands.",
+     .handler = SlowlogReset,
      .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}},
 };
 

@@ -1,4 +1,5 @@
-// ROLE WAIT WAITAOF REPLICAOF SLAVEOF, as of a server that has no replicas; READONLY READWRITE ASKING CLUSTER, as of one without cluster mode.
+// ROLE WAIT WAITAOF REPLICAOF SLAVEOF, as of a server that has no replicas; READONLY READWRITE ASKING CLUSTER, as of
+// one without cluster mode.
 #include <limits>
 
 #include "server/command_context.h"
@@ -24,7 +25,8 @@ Status ParseTimeout(CommandContext& ctx, std::string_view text, int64_t* deadlin
   int64_t timeout = 0;
   if (!ParseInteger(text, &timeout)) return Status::Message("ERR timeout is not an integer or out of range");
   if (timeout < 0) return Status::Message("ERR timeout is negative");
-  if (timeout > std::numeric_limits<int64_t>::max() - ctx.now_ms()) return Status::Message("ERR timeout is out of range");
+  if (timeout > std::numeric_limits<int64_t>::max() - ctx.now_ms())
+    return Status::Message("ERR timeout is out of range");
   *deadline_ms = timeout == 0 ? 0 : ctx.now_ms() + timeout;
   return Ok();
 }
@@ -34,7 +36,8 @@ Status Wait(CommandContext& ctx) {
   int64_t replicas = 0, deadline_ms = 0;
   if (!ParseInteger(ctx.arg(1), &replicas)) return ErrorCode::kNotInteger;
   BASALT_RETURN_IF_ERROR(ParseTimeout(ctx, ctx.arg(2), &deadline_ms));
-  if (replicas > 0 && !ctx.deny_blocking && ctx.wake() == Wake::kFirstRun) return ctx.Park({.deadline_ms = deadline_ms});
+  if (replicas > 0 && !ctx.deny_blocking && ctx.wake() == Wake::kFirstRun)
+    return ctx.Park({.deadline_ms = deadline_ms});
   ctx.reply.Integer(0);
   return Ok();
 }
@@ -51,10 +54,12 @@ Status WaitAof(CommandContext& ctx) {
   }
   storage::Storage& storage = ctx.services.storage;
   const auto synced = [&] { return storage.LastSyncedSequence() >= storage.LastSequence(); };
-  // What this client wrote is committed, so syncing now covers it. Inside EXEC its own writes are not, and it does not wait.
+  // What this client wrote is committed, so syncing now covers it. Inside EXEC its own writes are not, and it does not
+  // wait.
   if (local > 0 && !ctx.deny_blocking && !synced()) BASALT_RETURN_IF_ERROR(storage.SyncNow());
   const int64_t synced_here = (local > 0 && !ctx.deny_blocking) || synced() ? 1 : 0;
-  if (replicas > 0 && !ctx.deny_blocking && ctx.wake() == Wake::kFirstRun) return ctx.Park({.deadline_ms = deadline_ms});
+  if (replicas > 0 && !ctx.deny_blocking && ctx.wake() == Wake::kFirstRun)
+    return ctx.Park({.deadline_ms = deadline_ms});
   ctx.reply.Array(2);
   ctx.reply.Integer(synced_here);
   ctx.reply.Integer(0);
@@ -79,64 +84,146 @@ constexpr uint64_t kClusterAdmin = kCmdNoAsyncLoading | kCmdAdmin | kCmdStale;
 constexpr std::string_view kNondeterministic = "nondeterministic_output";
 
 // A subcommand of CLUSTER: all give the same answer.
-constexpr CommandSpec Cluster(std::string_view name, int16_t arity, uint64_t flags, std::string_view since, std::string_view syntax, std::string_view summary,
-                              std::string_view tip = {}) {
-  return {.name = name, .arity = arity, .flags = flags, .group = kCluster, .syntax = syntax, .since = since, .complexity = "O(1)", .summary = summary,
-          .handler = NoCluster, .tips = {tip}};
+constexpr CommandSpec Cluster(std::string_view name, int16_t arity, uint64_t flags, std::string_view since,
+                              std::string_view syntax, std::string_view summary, std::string_view tip = {}) {
+  return {.name = name,
+          .arity = arity,
+          .flags = flags,
+          .group = kCluster,
+          .syntax = syntax,
+          .since = since,
+          .complexity = "O(1)",
+          .summary = summary,
+          .handler = NoCluster,
+          .tips = {tip}};
 }
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "asking", .arity = 1, .flags = kCmdFast, .group = kCluster, .since = "3.0.0", .complexity = "O(1)", .summary = "Follows an ASK redirection (cluster mode).",
-     .handler = NoCluster, .acl_categories = kAclConnection},
-    {.name = "readonly", .arity = 1, .flags = kCmdFast | kCmdLoading | kCmdStale, .group = kCluster, .since = "3.0.0", .complexity = "O(1)",
-     .summary = "Lets this connection read from a replica (cluster mode).", .handler = NoCluster, .acl_categories = kAclConnection},
-    {.name = "readwrite", .arity = 1, .flags = kCmdFast | kCmdLoading | kCmdStale, .group = kCluster, .since = "3.0.0", .complexity = "O(1)",
-     .summary = "Ends READONLY (cluster mode).", .handler = NoCluster, .acl_categories = kAclConnection},
-    {.name = "replicaof", .arity = 3, .flags = kReplicaOfFlags, .group = CommandGroup::kServer, .syntax = "((host port:integer) | (NO ONE))", .since = "5.0.0",
-     .complexity = "O(1)", .summary = "Makes this server a replica of another; so far only NO ONE.", .handler = ReplicaOf},
-    {.name = "role", .arity = 1, .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdSentinel, .group = CommandGroup::kServer, .since = "2.8.12",
-     .complexity = "O(1)", .summary = "The server's part in replication.", .handler = Role, .acl_categories = kAclAdmin | kAclDangerous},
-    {.name = "slaveof", .arity = 3, .flags = kReplicaOfFlags, .group = CommandGroup::kServer, .syntax = "((host port:integer) | (NO ONE))", .since = "1.0.0",
-     .complexity = "O(1)", .summary = "The older name of REPLICAOF.", .handler = ReplicaOf, .doc_flags = "deprecated", .deprecated_since = "5.0.0",
+    {.name = "asking",
+     .arity = 1,
+     .flags = kCmdFast,
+     .group = kCluster,
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "Follows an ASK redirection (cluster mode).",
+     .handler = NoCluster,
+     .acl_categories = kAclConnection},
+    {.name = "readonly",
+     .arity = 1,
+     .flags = kCmdFast | kCmdLoading | kCmdStale,
+     .group = kCluster,
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "Lets this connection read from a replica (cluster mode).",
+     .handler = NoCluster,
+     .acl_categories = kAclConnection},
+    {.name = "readwrite",
+     .arity = 1,
+     .flags = kCmdFast | kCmdLoading | kCmdStale,
+     .group = kCluster,
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "Ends READONLY (cluster mode).",
+     .handler = NoCluster,
+     .acl_categories = kAclConnection},
+    {.name = "replicaof",
+     .arity = 3,
+     .flags = kReplicaOfFlags,
+     .group = CommandGroup::kServer,
+     .syntax = "((host port:integer) | (NO ONE))",
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Makes this server a replica of another; so far only NO ONE.",
+     .handler = ReplicaOf},
+    {.name = "role",
+     .arity = 1,
+     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdSentinel,
+     .group = CommandGroup::kServer,
+     .since = "2.8.12",
+     .complexity = "O(1)",
+     .summary = "The server's part in replication.",
+     .handler = Role,
+     .acl_categories = kAclAdmin | kAclDangerous},
+    {.name = "slaveof",
+     .arity = 3,
+     .flags = kReplicaOfFlags,
+     .group = CommandGroup::kServer,
+     .syntax = "((host port:integer) | (NO ONE))",
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "The older name of REPLICAOF.",
+     .handler = ReplicaOf,
+     .doc_flags = "deprecated",
+     .deprecated_since = "5.0.0",
      .replaced_by = "`REPLICAOF`"},
-    {.name = "wait", .arity = 3, .group = CommandGroup::kGeneric, .syntax = "numreplicas:integer timeout:integer", .since = "3.0.0", .complexity = "O(1)",
-     .summary = "Waits until replicas have this connection's writes.", .handler = Wait, .acl_categories = kAclConnection | kAclNotOfGroup,
+    {.name = "wait",
+     .arity = 3,
+     .group = CommandGroup::kGeneric,
+     .syntax = "numreplicas:integer timeout:integer",
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "Waits until replicas have this connection's writes.",
+     .handler = Wait,
+     .acl_categories = kAclConnection | kAclNotOfGroup,
      .tips = {"request_policy:all_shards", "response_policy:agg_min"}},
-    {.name = "waitaof", .arity = 4, .flags = kCmdNoScript | kCmdSlowLane, .group = CommandGroup::kGeneric,
-     .syntax = "numlocal:integer numreplicas:integer timeout:integer", .since = "7.2.0", .complexity = "O(1)",
-     .summary = "Waits until the disk, here and of replicas, has this connection's writes.", .handler = WaitAof,
-     .acl_categories = kAclConnection | kAclNotOfGroup, .tips = {"request_policy:all_shards", "response_policy:agg_min"}},
+    {.name = "waitaof",
+     .arity = 4,
+     .flags = kCmdNoScript | kCmdSlowLane,
+     .group = CommandGroup::kGeneric,
+     .syntax = "numlocal:integer numreplicas:integer timeout:integer",
+     .since = "7.2.0",
+     .complexity = "O(1)",
+     .summary = "Waits until the disk, here and of replicas, has this connection's writes.",
+     .handler = WaitAof,
+     .acl_categories = kAclConnection | kAclNotOfGroup,
+     .tips = {"request_policy:all_shards", "response_policy:agg_min"}},
 
-    {.name = "cluster", .arity = -2, .group = kCluster, .since = "3.0.0", .complexity = "Depends on subcommand.", .summary = "Commands about the cluster; cluster mode is off."},
+    {.name = "cluster",
+     .arity = -2,
+     .group = kCluster,
+     .since = "3.0.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about the cluster; cluster mode is off."},
     Cluster("cluster|addslots", -3, kClusterAdmin, "3.0.0", "slot:integer…", "Gives slots to this node."),
-    Cluster("cluster|addslotsrange", -4, kClusterAdmin, "7.0.0", "(start-slot:integer end-slot:integer)…", "Gives ranges of slots to this node."),
+    Cluster("cluster|addslotsrange", -4, kClusterAdmin, "7.0.0", "(start-slot:integer end-slot:integer)…",
+            "Gives ranges of slots to this node."),
     Cluster("cluster|bumpepoch", 2, kClusterAdmin, "3.0.0", "", "Advances the configuration epoch.", kNondeterministic),
-    Cluster("cluster|count-failure-reports", 3, kCmdAdmin | kCmdStale, "3.0.0", "node-id", "How many nodes report a node as failing.", kNondeterministic),
+    Cluster("cluster|count-failure-reports", 3, kCmdAdmin | kCmdStale, "3.0.0", "node-id",
+            "How many nodes report a node as failing.", kNondeterministic),
     Cluster("cluster|countkeysinslot", 3, kCmdStale, "3.0.0", "slot:integer", "How many keys a slot has."),
     Cluster("cluster|delslots", -3, kClusterAdmin, "3.0.0", "slot:integer…", "Takes slots from this node."),
-    Cluster("cluster|delslotsrange", -4, kClusterAdmin, "7.0.0", "(start-slot:integer end-slot:integer)…", "Takes ranges of slots from this node."),
+    Cluster("cluster|delslotsrange", -4, kClusterAdmin, "7.0.0", "(start-slot:integer end-slot:integer)…",
+            "Takes ranges of slots from this node."),
     Cluster("cluster|failover", -2, kClusterAdmin, "3.0.0", "[FORCE | TAKEOVER]", "Makes a replica the master."),
     Cluster("cluster|flushslots", 2, kClusterAdmin, "3.0.0", "", "Takes all slots from this node."),
     Cluster("cluster|forget", 3, kClusterAdmin, "3.0.0", "node-id", "Removes a node."),
-    Cluster("cluster|getkeysinslot", 4, kCmdStale, "3.0.0", "slot:integer count:integer", "Keys of a slot.", kNondeterministic),
+    Cluster("cluster|getkeysinslot", 4, kCmdStale, "3.0.0", "slot:integer count:integer", "Keys of a slot.",
+            kNondeterministic),
     Cluster("cluster|help", 2, kCmdLoading | kCmdStale, "5.0.0", "", "Explains the subcommands."),
     Cluster("cluster|info", 2, kCmdStale, "3.0.0", "", "The state of the cluster.", kNondeterministic),
     Cluster("cluster|keyslot", 3, kCmdStale, "3.0.0", "key:string", "The slot of a key."),
     Cluster("cluster|links", 2, kCmdStale, "7.0.0", "", "The connections between nodes.", kNondeterministic),
-    Cluster("cluster|meet", -4, kClusterAdmin, "3.0.0", "ip port:integer [cluster-bus-port:integer]", "Introduces another node."),
+    Cluster("cluster|meet", -4, kClusterAdmin, "3.0.0", "ip port:integer [cluster-bus-port:integer]",
+            "Introduces another node."),
     Cluster("cluster|myid", 2, kCmdStale, "3.0.0", "", "This node's id."),
     Cluster("cluster|myshardid", 2, kCmdStale, "7.2.0", "", "The id of this node's shard.", kNondeterministic),
     Cluster("cluster|nodes", 2, kCmdStale, "3.0.0", "", "The nodes of the cluster.", kNondeterministic),
-    Cluster("cluster|replicas", 3, kCmdAdmin | kCmdStale, "5.0.0", "node-id", "The replicas of a node.", kNondeterministic),
+    Cluster("cluster|replicas", 3, kCmdAdmin | kCmdStale, "5.0.0", "node-id", "The replicas of a node.",
+            kNondeterministic),
     Cluster("cluster|replicate", 3, kClusterAdmin, "3.0.0", "node-id", "Makes this node a replica of another."),
-    Cluster("cluster|reset", -2, kCmdAdmin | kCmdStale | kCmdNoScript, "3.0.0", "[HARD | SOFT]", "Takes this node out of the cluster."),
+    Cluster("cluster|reset", -2, kCmdAdmin | kCmdStale | kCmdNoScript, "3.0.0", "[HARD | SOFT]",
+            "Takes this node out of the cluster."),
     Cluster("cluster|saveconfig", 2, kClusterAdmin, "3.0.0", "", "Writes the cluster's configuration to disk."),
-    Cluster("cluster|set-config-epoch", 3, kClusterAdmin, "3.0.0", "config-epoch:integer", "Sets the configuration epoch."),
-    Cluster("cluster|setslot", -4, kClusterAdmin, "3.0.0", "slot:integer (IMPORTING importing | MIGRATING migrating | NODE node | STABLE)",
+    Cluster("cluster|set-config-epoch", 3, kClusterAdmin, "3.0.0", "config-epoch:integer",
+            "Sets the configuration epoch."),
+    Cluster("cluster|setslot", -4, kClusterAdmin, "3.0.0",
+            "slot:integer (IMPORTING importing | MIGRATING migrating | NODE node | STABLE)",
             "Moves a slot between nodes."),
     Cluster("cluster|shards", 2, kCmdLoading | kCmdStale, "7.0.0", "", "The shards of the cluster.", kNondeterministic),
-    Cluster("cluster|slaves", 3, kCmdAdmin | kCmdStale, "3.0.0", "node-id", "The older name of CLUSTER REPLICAS.", kNondeterministic),
-    Cluster("cluster|slots", 2, kCmdLoading | kCmdStale, "3.0.0", "", "Which nodes have which slots.", kNondeterministic),
+    Cluster("cluster|slaves", 3, kCmdAdmin | kCmdStale, "3.0.0", "node-id", "The older name of CLUSTER REPLICAS.",
+            kNondeterministic),
+    Cluster("cluster|slots", 2, kCmdLoading | kCmdStale, "3.0.0", "", "Which nodes have which slots.",
+            kNondeterministic),
 };
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 Status NothingRuns(CommandContext&) { return Status::Message("NOTBUSY No scripts in execution right now."); }
 
 Status FunctionFlush(CommandContext& ctx) {
-  if (ctx.argc() > 3 || (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
+  if (ctx.argc() > 3 ||
+      (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
     return Status::Message("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   }
   ctx.reply.Ok();
@@ -48,11 +49,16 @@ Status FunctionStats(CommandContext& ctx) {
 
 Status FunctionHelp(CommandContext& ctx) {
   constexpr std::string_view kLines[] = {
-      "DELETE <library name>", "    Delete a library.",
-      "FLUSH [ASYNC|SYNC]",    "    Delete all libraries.",
-      "KILL",                  "    End the function that runs.",
-      "LIST [LIBRARYNAME <pattern>] [WITHCODE]", "    The libraries. There are none, as this version runs no functions.",
-      "STATS",                 "    The function that runs, and the engines.",
+      "DELETE <library name>",
+      "    Delete a library.",
+      "FLUSH [ASYNC|SYNC]",
+      "    Delete all libraries.",
+      "KILL",
+      "    End the function that runs.",
+      "LIST [LIBRARYNAME <pattern>] [WITHCODE]",
+      "    The libraries. There are none, as this version runs no functions.",
+      "STATS",
+      "    The function that runs, and the engines.",
   };
   return WriteHelp(ctx, kLines);
 }
@@ -64,7 +70,8 @@ Status ScriptExists(CommandContext& ctx) {
 }
 
 Status ScriptFlush(CommandContext& ctx) {
-  if (ctx.argc() > 3 || (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
+  if (ctx.argc() > 3 ||
+      (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
     return Status::Message("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
   ctx.reply.Ok();
@@ -73,9 +80,12 @@ Status ScriptFlush(CommandContext& ctx) {
 
 Status ScriptHelp(CommandContext& ctx) {
   constexpr std::string_view kLines[] = {
-      "EXISTS <sha1> [<sha1> ...]", "    Which scripts are known. None is, as this version runs no scripts.",
-      "FLUSH [ASYNC|SYNC]",         "    Forget all scripts.",
-      "KILL",                       "    End the script that runs.",
+      "EXISTS <sha1> [<sha1> ...]",
+      "    Which scripts are known. None is, as this version runs no scripts.",
+      "FLUSH [ASYNC|SYNC]",
+      "    Forget all scripts.",
+      "KILL",
+      "    End the script that runs.",
   };
   return WriteHelp(ctx, kLines);
 }
@@ -84,33 +94,113 @@ constexpr CommandGroup kGroup = CommandGroup::kScripting;
 constexpr CommandHistory kScriptFlushHistory[] = {{"6.2.0", "The options `ASYNC` and `SYNC`."}};
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "function", .arity = -2, .group = kGroup, .since = "7.0.0", .complexity = "Depends on subcommand.", .summary = "Commands about functions."},
-    {.name = "function|delete", .arity = 3, .flags = kCmdNoScript | kCmdWrite, .group = kGroup, .syntax = "library-name", .since = "7.0.0", .complexity = "O(1)",
-     .summary = "Deletes a library.", .handler = FunctionDelete, .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
-    {.name = "function|flush", .arity = -2, .flags = kCmdNoScript | kCmdWrite, .group = kGroup, .syntax = "[ASYNC | SYNC]", .since = "7.0.0",
-     .complexity = "O(N) where N is the number of functions deleted", .summary = "Deletes all libraries.", .handler = FunctionFlush,
+    {.name = "function",
+     .arity = -2,
+     .group = kGroup,
+     .since = "7.0.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about functions."},
+    {.name = "function|delete",
+     .arity = 3,
+     .flags = kCmdNoScript | kCmdWrite,
+     .group = kGroup,
+     .syntax = "library-name",
+     .since = "7.0.0",
+     .complexity = "O(1)",
+     .summary = "Deletes a library.",
+     .handler = FunctionDelete,
      .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
-    {.name = "function|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "7.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = FunctionHelp},
-    {.name = "function|kill", .arity = 2, .flags = kCmdNoScript | kCmdAllowBusy, .group = kGroup, .since = "7.0.0", .complexity = "O(1)",
-     .summary = "Ends the function that runs.", .handler = NothingRuns, .tips = {"request_policy:all_shards", "response_policy:one_succeeded"}},
-    {.name = "function|list", .arity = -2, .flags = kCmdNoScript, .group = kGroup, .syntax = "[LIBRARYNAME library-name-pattern] [WITHCODE]", .since = "7.0.0",
-     .complexity = "O(N) where N is the number of functions", .summary = "The libraries; there are none yet.", .handler = FunctionList,
+    {.name = "function|flush",
+     .arity = -2,
+     .flags = kCmdNoScript | kCmdWrite,
+     .group = kGroup,
+     .syntax = "[ASYNC | SYNC]",
+     .since = "7.0.0",
+     .complexity = "O(N) where N is the number of functions deleted",
+     .summary = "Deletes all libraries.",
+     .handler = FunctionFlush,
+     .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
+    {.name = "function|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "7.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = FunctionHelp},
+    {.name = "function|kill",
+     .arity = 2,
+     .flags = kCmdNoScript | kCmdAllowBusy,
+     .group = kGroup,
+     .since = "7.0.0",
+     .complexity = "O(1)",
+     .summary = "Ends the function that runs.",
+     .handler = NothingRuns,
+     .tips = {"request_policy:all_shards", "response_policy:one_succeeded"}},
+    {.name = "function|list",
+     .arity = -2,
+     .flags = kCmdNoScript,
+     .group = kGroup,
+     .syntax = "[LIBRARYNAME library-name-pattern] [WITHCODE]",
+     .since = "7.0.0",
+     .complexity = "O(N) where N is the number of functions",
+     .summary = "The libraries; there are none yet.",
+     .handler = FunctionList,
      .tips = {"nondeterministic_output_order"}},
-    {.name = "function|stats", .arity = 2, .flags = kCmdNoScript | kCmdAllowBusy, .group = kGroup, .since = "7.0.0", .complexity = "O(1)",
-     .summary = "The function that runs, and the engines.", .handler = FunctionStats,
+    {.name = "function|stats",
+     .arity = 2,
+     .flags = kCmdNoScript | kCmdAllowBusy,
+     .group = kGroup,
+     .since = "7.0.0",
+     .complexity = "O(1)",
+     .summary = "The function that runs, and the engines.",
+     .handler = FunctionStats,
      .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}},
-    {.name = "script", .arity = -2, .group = kGroup, .since = "2.6.0", .complexity = "Depends on subcommand.", .summary = "Commands about scripts."},
-    {.name = "script|exists", .arity = -3, .flags = kCmdNoScript, .group = kGroup, .syntax = "sha1…", .since = "2.6.0",
-     .complexity = "O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation).",
-     .summary = "Which scripts are known.", .handler = ScriptExists, .tips = {"request_policy:all_shards", "response_policy:agg_logical_and"}},
-    {.name = "script|flush", .arity = -2, .flags = kCmdNoScript, .group = kGroup, .syntax = "[ASYNC | SYNC]", .since = "2.6.0",
-     .complexity = "O(N) with N being the number of scripts in cache", .summary = "Forgets all scripts.", .handler = ScriptFlush,
-     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"}, .history = kScriptFlushHistory},
-    {.name = "script|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = ScriptHelp},
-    {.name = "script|kill", .arity = 2, .flags = kCmdNoScript | kCmdAllowBusy, .group = kGroup, .since = "2.6.0", .complexity = "O(1)",
-     .summary = "Ends the script that runs.", .handler = NothingRuns, .tips = {"request_policy:all_shards", "response_policy:one_succeeded"}},
+    {.name = "script",
+     .arity = -2,
+     .group = kGroup,
+     .since = "2.6.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about scripts."},
+    {.name = "script|exists",
+     .arity = -3,
+     .flags = kCmdNoScript,
+     .group = kGroup,
+     .syntax = "sha1…",
+     .since = "2.6.0",
+     .complexity =
+         "O(N) with N being the number of scripts to check (so checking a single script is an O(1) operation).",
+     .summary = "Which scripts are known.",
+     .handler = ScriptExists,
+     .tips = {"request_policy:all_shards", "response_policy:agg_logical_and"}},
+    {.name = "script|flush",
+     .arity = -2,
+     .flags = kCmdNoScript,
+     .group = kGroup,
+     .syntax = "[ASYNC | SYNC]",
+     .since = "2.6.0",
+     .complexity = "O(N) with N being the number of scripts in cache",
+     .summary = "Forgets all scripts.",
+     .handler = ScriptFlush,
+     .tips = {"request_policy:all_nodes", "response_policy:all_succeeded"},
+     .history = kScriptFlushHistory},
+    {.name = "script|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = ScriptHelp},
+    {.name = "script|kill",
+     .arity = 2,
+     .flags = kCmdNoScript | kCmdAllowBusy,
+     .group = kGroup,
+     .since = "2.6.0",
+     .complexity = "O(1)",
+     .summary = "Ends the script that runs.",
+     .handler = NothingRuns,
+     .tips = {"request_policy:all_shards", "response_policy:one_succeeded"}},
 };
 
 }  // namespace

@@ -26,7 +26,9 @@ Status Info(CommandContext& ctx) {
 }
 
 Status Time(CommandContext& ctx) {
-  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   ctx.reply.Array(2);
   ctx.reply.BulkInteger(now / 1000000);
   ctx.reply.BulkInteger(now % 1000000);
@@ -62,16 +64,23 @@ Status RewriteLog(CommandContext& ctx) {
 Status Shutdown(CommandContext& ctx) {
   bool save = false, no_save = false, abort = false, force = false, now = false;
   for (size_t i = 1; i < ctx.argc(); ++i) {
-    if (EqualsIgnoreCase(ctx.arg(i), "save")) save = true;
-    else if (EqualsIgnoreCase(ctx.arg(i), "nosave")) no_save = true;
-    else if (EqualsIgnoreCase(ctx.arg(i), "now")) now = true;
-    else if (EqualsIgnoreCase(ctx.arg(i), "force")) force = true;
-    else if (EqualsIgnoreCase(ctx.arg(i), "abort")) abort = true;
-    else return ErrorCode::kSyntax;
+    if (EqualsIgnoreCase(ctx.arg(i), "save"))
+      save = true;
+    else if (EqualsIgnoreCase(ctx.arg(i), "nosave"))
+      no_save = true;
+    else if (EqualsIgnoreCase(ctx.arg(i), "now"))
+      now = true;
+    else if (EqualsIgnoreCase(ctx.arg(i), "force"))
+      force = true;
+    else if (EqualsIgnoreCase(ctx.arg(i), "abort"))
+      abort = true;
+    else
+      return ErrorCode::kSyntax;
   }
   if ((abort && ctx.argc() > 2) || (save && no_save)) return ErrorCode::kSyntax;
   if (abort) return Status::Message("ERR No shutdown in progress.");
-  if (!now && ctx.deny_blocking) return Status::Message("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client");
+  if (!now && ctx.deny_blocking)
+    return Status::Message("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client");
   LOG(INFO) << "SHUTDOWN asked for by " << ctx.session.conn.peer;
   if (save) {
     const Status saved = ctx.services.backups.Run();
@@ -95,7 +104,8 @@ Status Monitor(CommandContext& ctx) {
 
 Status Lolwut(CommandContext& ctx) {
   int64_t version = 0;
-  if (ctx.argc() >= 3 && EqualsIgnoreCase(ctx.arg(1), "version") && !ParseInteger(ctx.arg(2), &version)) return ErrorCode::kNotInteger;
+  if (ctx.argc() >= 3 && EqualsIgnoreCase(ctx.arg(1), "version") && !ParseInteger(ctx.arg(2), &version))
+    return ErrorCode::kNotInteger;
   // Columns of basalt, seen from the sea.
   std::string art =
       "     __    __    __\n"
@@ -128,34 +138,113 @@ constexpr CommandHistory kBgsaveHistory[] = {{"3.2.2", "The option `SCHEDULE`."}
 constexpr CommandHistory kShutdownHistory[] = {{"7.0.0", "The options `NOW`, `FORCE` and `ABORT`."}};
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "bgrewriteaof", .arity = 1, .flags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript, .group = kGroup, .since = "1.0.0", .complexity = "O(1)",
-     .summary = "Answers as Redis does; the log needs no rewriting here.", .handler = RewriteLog},
-    {.name = "bgsave", .arity = -1, .flags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript, .group = kGroup, .syntax = "[SCHEDULE]", .since = "1.0.0",
-     .complexity = "O(1)", .summary = "Makes a backup in the background.", .handler = BackgroundSave, .history = kBgsaveHistory},
-    {.name = "info", .arity = -1, .flags = kCmdLoading | kCmdStale | kCmdSentinel, .group = kGroup, .syntax = "[section…]", .since = "1.0.0",
-     .complexity = "O(1)", .summary = "Figures about the server, by section.", .handler = Info, .acl_categories = kAclDangerous,
-     .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"}, .history = kInfoHistory},
-    {.name = "lastsave", .arity = 1, .flags = kCmdLoading | kCmdStale | kCmdFast, .group = kGroup, .since = "1.0.0", .complexity = "O(1)",
-     .summary = "When the last backup was made.", .handler = LastSave, .acl_categories = kAclAdmin | kAclDangerous, .tips = {"nondeterministic_output"}},
-    {.name = "lolwut", .arity = -1, .flags = kCmdReadonly | kCmdFast, .group = kGroup, .syntax = "[VERSION version:integer]", .since = "5.0.0",
-     .summary = "A picture, and the version.", .handler = Lolwut},
-    {.name = "module", .arity = -2, .group = kGroup, .since = "4.0.0", .complexity = "Depends on subcommand.", .summary = "Commands about modules."},
-    {.name = "module|help", .arity = 2, .flags = kCmdLoading | kCmdStale, .group = kGroup, .since = "5.0.0", .complexity = "O(1)",
-     .summary = "Explains the subcommands.", .handler = ModuleHelp},
-    {.name = "module|list", .arity = 2, .flags = kCmdAdmin | kCmdNoScript, .group = kGroup, .since = "4.0.0",
-     .complexity = "O(N) where N is the number of loaded modules.", .summary = "The loaded modules; there are none.", .handler = ModuleList,
+    {.name = "bgrewriteaof",
+     .arity = 1,
+     .flags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript,
+     .group = kGroup,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Answers as Redis does; the log needs no rewriting here.",
+     .handler = RewriteLog},
+    {.name = "bgsave",
+     .arity = -1,
+     .flags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript,
+     .group = kGroup,
+     .syntax = "[SCHEDULE]",
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Makes a backup in the background.",
+     .handler = BackgroundSave,
+     .history = kBgsaveHistory},
+    {.name = "info",
+     .arity = -1,
+     .flags = kCmdLoading | kCmdStale | kCmdSentinel,
+     .group = kGroup,
+     .syntax = "[section…]",
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Figures about the server, by section.",
+     .handler = Info,
+     .acl_categories = kAclDangerous,
+     .tips = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"},
+     .history = kInfoHistory},
+    {.name = "lastsave",
+     .arity = 1,
+     .flags = kCmdLoading | kCmdStale | kCmdFast,
+     .group = kGroup,
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "When the last backup was made.",
+     .handler = LastSave,
+     .acl_categories = kAclAdmin | kAclDangerous,
+     .tips = {"nondeterministic_output"}},
+    {.name = "lolwut",
+     .arity = -1,
+     .flags = kCmdReadonly | kCmdFast,
+     .group = kGroup,
+     .syntax = "[VERSION version:integer]",
+     .since = "5.0.0",
+     .summary = "A picture, and the version.",
+     .handler = Lolwut},
+    {.name = "module",
+     .arity = -2,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Commands about modules."},
+    {.name = "module|help",
+     .arity = 2,
+     .flags = kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Explains the subcommands.",
+     .handler = ModuleHelp},
+    {.name = "module|list",
+     .arity = 2,
+     .flags = kCmdAdmin | kCmdNoScript,
+     .group = kGroup,
+     .since = "4.0.0",
+     .complexity = "O(N) where N is the number of loaded modules.",
+     .summary = "The loaded modules; there are none.",
+     .handler = ModuleList,
      .tips = {"nondeterministic_output_order"}},
-    {.name = "monitor", .arity = 1, .flags = kCmdAdmin | kCmdNoScript | kCmdLoading | kCmdStale, .group = kGroup, .since = "1.0.0",
-     .summary = "Shows every command that the server runs.", .handler = Monitor},
-    {.name = "save", .arity = 1, .flags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript | kCmdNoMulti | kCmdSlowLane, .group = kGroup, .since = "1.0.0",
-     .complexity = "O(N) where N is the total number of keys in all databases", .summary = "Makes a backup.", .handler = Save},
-    {.name = "shutdown", .arity = -1,
-     .flags = kCmdAdmin | kCmdNoScript | kCmdLoading | kCmdStale | kCmdNoMulti | kCmdSentinel | kCmdAllowBusy | kCmdSlowLane, .group = kGroup,
-     .syntax = "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", .since = "1.0.0",
-     .complexity = "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
-     .summary = "Ends the server, after a backup if asked for.", .handler = Shutdown, .history = kShutdownHistory},
-    {.name = "time", .arity = 1, .flags = kCmdLoading | kCmdStale | kCmdFast, .group = kGroup, .since = "2.6.0", .complexity = "O(1)",
-     .summary = "The server's clock, in seconds and microseconds.", .handler = Time, .tips = {"nondeterministic_output"}},
+    {.name = "monitor",
+     .arity = 1,
+     .flags = kCmdAdmin | kCmdNoScript | kCmdLoading | kCmdStale,
+     .group = kGroup,
+     .since = "1.0.0",
+     .summary = "Shows every command that the server runs.",
+     .handler = Monitor},
+    {.name = "save",
+     .arity = 1,
+     .flags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript | kCmdNoMulti | kCmdSlowLane,
+     .group = kGroup,
+     .since = "1.0.0",
+     .complexity = "O(N) where N is the total number of keys in all databases",
+     .summary = "Makes a backup.",
+     .handler = Save},
+    {.name = "shutdown",
+     .arity = -1,
+     .flags =
+         kCmdAdmin | kCmdNoScript | kCmdLoading | kCmdStale | kCmdNoMulti | kCmdSentinel | kCmdAllowBusy | kCmdSlowLane,
+     .group = kGroup,
+     .syntax = "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+     .since = "1.0.0",
+     .complexity =
+         "O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+     .summary = "Ends the server, after a backup if asked for.",
+     .handler = Shutdown,
+     .history = kShutdownHistory},
+    {.name = "time",
+     .arity = 1,
+     .flags = kCmdLoading | kCmdStale | kCmdFast,
+     .group = kGroup,
+     .since = "2.6.0",
+     .complexity = "O(1)",
+     .summary = "The server's clock, in seconds and microseconds.",
+     .handler = Time,
+     .tips = {"nondeterministic_output"}},
 };
 
 }  // namespace

@@ -37,10 +37,17 @@ class Simulation {
       expected_ += "$" + std::to_string(number.size()) + "\r\n" + number + "\r\n";
     }
     switch (Below(4)) {
-      case 0: quits_ = true, unsent_ += "QUIT\r\nN 1\r\n", expected_ += "+OK\r\n"; break;
-      case 1: errs_ = true, unsent_ += "*1\r\n$x\r\nN 1\r\n", expected_ += "-ERR Protocol error: invalid bulk length\r\n"; break;
-      case 2: kill_after_ = Below(3000); break;
-      default: break;  // ends by closing its side
+      case 0:
+        quits_ = true, unsent_ += "QUIT\r\nN 1\r\n", expected_ += "+OK\r\n";
+        break;
+      case 1:
+        errs_ = true, unsent_ += "*1\r\n$x\r\nN 1\r\n", expected_ += "-ERR Protocol error: invalid bulk length\r\n";
+        break;
+      case 2:
+        kill_after_ = Below(3000);
+        break;
+      default:
+        break;  // ends by closing its side
     }
   }
 
@@ -49,11 +56,24 @@ class Simulation {
       ASSERT_LT(step, 200'000) << "it does not come to an end";
       now_ns_ += Below(3'000'000);
       switch (Below(8)) {
-        case 0: case 1: Read(); break;
-        case 2: case 3: Write(); break;
-        case 4: case 5: Execute(); break;
-        case 6: DeliverParked(); break;
-        case 7: if (Below(10) == 0) Push(); break;
+        case 0:
+        case 1:
+          Read();
+          break;
+        case 2:
+        case 3:
+          Write();
+          break;
+        case 4:
+        case 5:
+          Execute();
+          break;
+        case 6:
+          DeliverParked();
+          break;
+        case 7:
+          if (Below(10) == 0) Push();
+          break;
       }
       if (killed_at_step(step) && !conn_.closed()) Close(CloseReason::kAskedFor);
       if (conn_.closed() && !conn_.batch_out()) over_ = true;
@@ -126,7 +146,8 @@ class Simulation {
         length += std::stoul(received_raw_.substr(1)) + 2;
         if (received_raw_.size() < length) return;
       }
-      ASSERT_TRUE(type == '$' || type == '+' || type == '-' || type == '>') << "inside a reply: " << received_raw_.substr(0, 30);
+      ASSERT_TRUE(type == '$' || type == '+' || type == '-' || type == '>')
+          << "inside a reply: " << received_raw_.substr(0, 30);
       if (type != '>') received_ += received_raw_.substr(0, length);
       received_raw_.erase(0, length);
     }
@@ -167,7 +188,8 @@ class Simulation {
     }
     if (!batch.finished() && !batch.settings.close_after_reply) {
       switch (Below(3)) {
-        case 0: return;  // resubmitted: the worker does not hear of it
+        case 0:
+          return;  // resubmitted: the worker does not hear of it
         case 1:
           conn_.OnContinued(ReturnAway(), Lane::kSlow);
           return Update();

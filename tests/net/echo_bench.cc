@@ -54,12 +54,13 @@ void Report(Transport& transport, double cpu_s) {
   const double batches = static_cast<double>(s.batches ? s.batches : 1);
   const double commands = static_cast<double>(s.commands ? s.commands : 1);
   const auto per_batch = [batches](uint64_t n) { return static_cast<double>(n) / batches; };
-  std::printf("%.0f commands, %.0f batches, cpu %.2f us/command; per batch: calls %.2f (read %.2f write %.2f ctl %.2f wait "
-              "%.2f pipe %.2f futex %.2f), queue wait %.1f us\n",
-              commands, batches, cpu_s * 1e6 / commands,
-              per_batch(s.read_calls + s.write_calls + s.epoll_ctl_calls + s.epoll_wait_calls + s.pipe_calls + s.futex_wakes),
-              per_batch(s.read_calls), per_batch(s.write_calls), per_batch(s.epoll_ctl_calls), per_batch(s.epoll_wait_calls),
-              per_batch(s.pipe_calls), per_batch(s.futex_wakes), per_batch(s.lanes[0].queue_wait_ns_sum) / 1e3);
+  std::printf(
+      "%.0f commands, %.0f batches, cpu %.2f us/command; per batch: calls %.2f (read %.2f write %.2f ctl %.2f wait "
+      "%.2f pipe %.2f futex %.2f), queue wait %.1f us\n",
+      commands, batches, cpu_s * 1e6 / commands,
+      per_batch(s.read_calls + s.write_calls + s.epoll_ctl_calls + s.epoll_wait_calls + s.pipe_calls + s.futex_wakes),
+      per_batch(s.read_calls), per_batch(s.write_calls), per_batch(s.epoll_ctl_calls), per_batch(s.epoll_wait_calls),
+      per_batch(s.pipe_calls), per_batch(s.futex_wakes), per_batch(s.lanes[0].queue_wait_ns_sum) / 1e3);
   std::fflush(stdout);
   transport.ResetStats();
 }

@@ -90,7 +90,8 @@ TEST(OutputBufferTest, AgreesWithAString) {
     std::string model;
     for (int step = 0; step < 60; ++step) {
       switch (below(9)) {
-        case 0: case 1: {
+        case 0:
+        case 1: {
           const std::string text = bytes();
           buffer.Append(text);
           model += text;

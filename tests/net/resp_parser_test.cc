@@ -36,7 +36,8 @@ std::ostream& operator<<(std::ostream& out, const Parsed& parsed) {
 // Plays the connection: bytes come in, batches go out with the buffer and come back.
 class Feeder {
  public:
-  explicit Feeder(ParserLimits limits = {}, uint32_t commands_max = 128) : limits_(limits), commands_max_(commands_max) {}
+  explicit Feeder(ParserLimits limits = {}, uint32_t commands_max = 128)
+      : limits_(limits), commands_max_(commands_max) {}
 
   void Feed(std::string_view bytes) {
     while (!bytes.empty() && result.error.empty()) {
@@ -129,7 +130,8 @@ TEST(RespParserTest, InlineQuotingIsRedis) {
 }
 
 TEST(RespParserTest, UnbalancedQuotes) {
-  for (const char* text : {"set \"a\r\n", "set 'a\r\n", "set \"a\"b\r\n", "set 'a'b\r\n", "set \"a\\\"\r\n", "\"\r\n"}) {
+  for (const char* text :
+       {"set \"a\r\n", "set 'a\r\n", "set \"a\"b\r\n", "set 'a'b\r\n", "set \"a\\\"\r\n", "\"\r\n"}) {
     EXPECT_EQ(Error(text), "Protocol error: unbalanced quotes in request") << text;
   }
 }
@@ -174,7 +176,9 @@ TEST(RespParserTest, StrangersHaveSmallLimits) {
 }
 
 TEST(RespParserTest, NulHidesTheEndOfLine) {  // Redis' "protocol desync" regression tests
-  const auto with_nul = [](std::string prefix) { return prefix + std::string(1, '\0') + std::string(66000, 'a') + "\r\n"; };
+  const auto with_nul = [](std::string prefix) {
+    return prefix + std::string(1, '\0') + std::string(66000, 'a') + "\r\n";
+  };
   EXPECT_EQ(Error(with_nul("")), "Protocol error: too big inline request");
   EXPECT_EQ(Error(with_nul("*")), "Protocol error: too big mbulk count string");
   EXPECT_EQ(Error(with_nul("*1\r\n$")), "Protocol error: too big bulk count string");
@@ -197,7 +201,8 @@ std::string RandomStream(std::mt19937_64& random) {
   const size_t commands = 1 + below(30);
   for (size_t i = 0; i < commands; ++i) {
     if (below(5) == 0) {
-      static const char* const kLines[] = {"PING\r\n", "set \"a b\" 'c'\n", "\r\n", "*0\r\n", "echo \"\\x00\\n\"\r\n", "*-1\r\n"};
+      static const char* const kLines[] = {"PING\r\n", "set \"a b\" 'c'\n",     "\r\n",
+                                           "*0\r\n",   "echo \"\\x00\\n\"\r\n", "*-1\r\n"};
       stream += kLines[below(std::size(kLines))];
       continue;
     }
@@ -215,8 +220,9 @@ std::string RandomStream(std::mt19937_64& random) {
 }
 
 TEST(RespParserTest, SplitAtEveryByte) {
-  const std::string stream = Encode({"SET", "key", "value\r\n$3\r\n"}) + "set \"a b\" c\r\n" + Encode({"", "x"}) + "*0\r\n" +
-                             Encode({"MSET", std::string(12, 'k'), std::string(40'000, 'v')}) + "*1\r\n$-1\r\n";
+  const std::string stream = Encode({"SET", "key", "value\r\n$3\r\n"}) + "set \"a b\" c\r\n" + Encode({"", "x"}) +
+                             "*0\r\n" + Encode({"MSET", std::string(12, 'k'), std::string(40'000, 'v')}) +
+                             "*1\r\n$-1\r\n";
   const Parsed whole = Parse(stream);
   ASSERT_EQ(whole.commands.size(), 4u);
   ASSERT_EQ(whole.error, "Protocol error: invalid bulk length");

@@ -47,17 +47,19 @@ class TestHandler : public RequestHandler {
   };
 
   Transport* transport = nullptr;
-  ConnSettings settings;  // of new clients
-  std::string refusal;    // not empty: refuses everyone
+  ConnSettings settings;                 // of new clients
+  std::string refusal;                   // not empty: refuses everyone
+  std::atomic<int> connect_delay_ms{0};  // holds the worker up
   std::atomic<int> connected{0}, disconnected{0}, hangups{0};
   std::atomic<uint64_t> executed{0}, slow_executed{0};
   std::atomic<CloseReason> last_reason{CloseReason::kShutdown};
   std::mutex mu;
-  ConnInfo last_info;                              // guarded by mu
-  std::map<ConnId, BatchPtr> parked;               // guarded by mu
+  ConnInfo last_info;                 // guarded by mu
+  std::map<ConnId, BatchPtr> parked;  // guarded by mu
 
   Admission OnConnect(const ConnInfo& info) override {
     if (!refusal.empty()) return {nullptr, refusal, {}};
+    if (connect_delay_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(connect_delay_ms));
     ++connected;
     std::lock_guard lock(mu);
     last_info = info;
@@ -251,7 +253,9 @@ class TestClient {
       all.append(piece, static_cast<size_t>(n));
     }
   }
-  std::string Ask(std::string_view request, size_t reply_bytes) { return Send(request) ? Receive(reply_bytes) : "<closed>"; }
+  std::string Ask(std::string_view request, size_t reply_bytes) {
+    return Send(request) ? Receive(reply_bytes) : "<closed>";
+  }
   bool Closed() { return Receive(1).empty() && errno != EAGAIN; }
 
   void EndWriting() { shutdown(fd_, SHUT_WR); }

@@ -65,9 +65,11 @@ TEST(TimerQueueTest, AgreesWithAMultimap) {
   uint64_t now = 0;
   for (int step = 0; step < 20'000; ++step) {
     switch (random() % 4) {
-      case 0: case 1: {
+      case 0:
+      case 1: {
         const uint64_t deadline = now + random() % 1000;
-        known.emplace_back(timers.Add(deadline, [&fired, step] { fired.push_back(step); }), model.emplace(deadline, step));
+        known.emplace_back(timers.Add(deadline, [&fired, step] { fired.push_back(step); }),
+                           model.emplace(deadline, step));
         break;
       }
       case 2: {

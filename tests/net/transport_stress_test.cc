@@ -21,10 +21,18 @@ void Live(TestServer& server, uint64_t seed, std::atomic<bool>& stop) {
       std::string request, reply;
       for (uint64_t commands = 1 + random() % 40; commands > 0; --commands) {
         switch (random() % 8) {
-          case 0: request += "SLOW\r\n", reply += "+SLOW\r\n"; break;
-          case 1: request += "BIG 40000\r\n", reply += "$40000\r\n" + std::string(40'000, 'x') + "\r\n"; break;
-          case 2: request += "PARK 1 WAIT\r\n", reply += "*-1\r\n"; break;
-          default: request += "*2\r\n$4\r\nECHO\r\n$3\r\nabc\r\n", reply += "$3\r\nabc\r\n"; break;
+          case 0:
+            request += "SLOW\r\n", reply += "+SLOW\r\n";
+            break;
+          case 1:
+            request += "BIG 40000\r\n", reply += "$40000\r\n" + std::string(40'000, 'x') + "\r\n";
+            break;
+          case 2:
+            request += "PARK 1 WAIT\r\n", reply += "*-1\r\n";
+            break;
+          default:
+            request += "*2\r\n$4\r\nECHO\r\n$3\r\nabc\r\n", reply += "$3\r\nabc\r\n";
+            break;
         }
       }
       const size_t cut = random() % request.size();

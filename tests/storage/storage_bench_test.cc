@@ -17,7 +17,7 @@ class DISABLED_StorageBench : public StorageTest {
   static constexpr int kKeys = 10000;
 
   void SetUp() override {
-    options_.memory_bytes = 512 << 20;
+    memory_bytes_ = 512 << 20;
     StorageTest::SetUp();
     for (int i = 0; i < kKeys; ++i) names_.push_back("memtier-" + std::to_string(1000000 + i));
     for (const std::string& name : names_) ASSERT_EQ(Set(name, value_), Status::kOk);
@@ -29,8 +29,7 @@ class DISABLED_StorageBench : public StorageTest {
     if (scale != nullptr) operations *= std::atoi(scale);
     const auto started = std::chrono::steady_clock::now();
     for (int i = 0; i < operations; ++i) run(i);
-    const double us =
-        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
+    const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
     std::printf("%-28s %8.3f us/op  (%d operations)\n", what, us / operations, operations);
   }
 
@@ -97,9 +96,7 @@ TEST_F(DISABLED_StorageBench, GetMissing) {
 
 TEST_F(DISABLED_StorageBench, SetGroup1) { MeasureSets("SET cached, group 1", 1, 300000); }
 TEST_F(DISABLED_StorageBench, SetGroup16) { MeasureSets("SET cached, group 16", 16, 600000); }
-TEST_F(DISABLED_StorageBench, SetExpireGroup1) {
-  MeasureSets("SET EX cached, group 1", 1, 200000, now_ms_ + 1000000);
-}
+TEST_F(DISABLED_StorageBench, SetExpireGroup1) { MeasureSets("SET EX cached, group 1", 1, 200000, now_ms_ + 1000000); }
 TEST_F(DISABLED_StorageBench, Set4KGroup1) {
   value_ = std::string(4096, 'v');
   MeasureSets("SET 4 KiB, group 1", 1, 50000);

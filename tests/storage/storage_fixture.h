@@ -27,7 +27,7 @@ class StorageTest : public testing::Test {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     dir_ = pattern;
     options_.dir = dir_ + "/data";
-    options_.memory_bytes = 64 << 20;
+    options_.memory_bytes = memory_bytes_;
     options_.background = false;
     options_.sync_policy = SyncPolicy::kNo;
     options_.now_ms = [this] { return now_ms_.load(); };
@@ -149,6 +149,7 @@ class StorageTest : public testing::Test {
     return keys;
   }
 
+  uint64_t memory_bytes_ = 64 << 20;
   std::string dir_;
   StorageOptions options_;
   std::atomic<int64_t> now_ms_{1'700'000'000'000};

@@ -1,5 +1,5 @@
-// Random verbs against std::map, with reopening, compaction and jumps of the clock. Prints its seed when it fails; set BASALT_SEED to
-// run one again.
+// Random verbs against std::map, with reopening, compaction and jumps of the clock. Prints its seed when it fails; set
+// BASALT_SEED to run one again.
 
 #include <array>
 #include <map>
@@ -27,12 +27,18 @@ class StorageModelTest : public StorageTest {
   DbIndex SomeDb() { return static_cast<DbIndex>(Below(kDatabases)); }
   uint64_t SomeLength() {
     switch (Below(10)) {
-      case 0: return Below(20);
-      case 1: return 4090 + Below(12);
-      case 2: return 65530 + Below(12);
-      case 3: return Below(300000);
-      case 4: return Below(40) == 0 ? (1 << 20) - 5 + Below(700000) : 0;
-      default: return Below(200);
+      case 0:
+        return Below(20);
+      case 1:
+        return 4090 + Below(12);
+      case 2:
+        return 65530 + Below(12);
+      case 3:
+        return Below(300000);
+      case 4:
+        return Below(40) == 0 ? (1 << 20) - 5 + Below(700000) : 0;
+      default:
+        return Below(200);
     }
   }
   std::string SomeBytes() {
@@ -58,14 +64,18 @@ class StorageModelTest : public StorageTest {
     ModelValue* live = Live(db, key);
     uint64_t length = 0;
     switch (Below(20)) {
-      case 0: case 1: case 2: case 3: {
+      case 0:
+      case 1:
+      case 2:
+      case 3: {
         const std::string bytes = SomeBytes();
         const int64_t expire = Below(3) == 0 ? now_ms_ + 1 + static_cast<int64_t>(Below(5000)) : kNoExpire;
         ASSERT_EQ(Set(key, bytes, expire, db), Status::kOk);
         model_[db][key] = {bytes, expire};
         break;
       }
-      case 4: case 5: {
+      case 4:
+      case 5: {
         const std::string bytes = SomeBytes();
         ASSERT_EQ(Append(key, bytes, &length, db), Status::kOk);
         ModelValue& value = model_[db][key];
@@ -73,7 +83,8 @@ class StorageModelTest : public StorageTest {
         ASSERT_EQ(length, value.bytes.size());
         break;
       }
-      case 6: case 7: {
+      case 6:
+      case 7: {
         const std::string bytes = SomeBytes();
         const uint64_t offset = live != nullptr && Below(2) == 0 ? Below(live->bytes.size() + 1) : SomeLength();
         ASSERT_EQ(SetRange(key, offset, bytes, &length, db), Status::kOk);
@@ -85,17 +96,20 @@ class StorageModelTest : public StorageTest {
         }
         break;
       }
-      case 8: case 9:
+      case 8:
+      case 9:
         ASSERT_EQ(Del(key, db), live != nullptr ? Status::kOk : Status::kNotFound);
         model_[db].erase(key);
         break;
-      case 10: case 11: {
+      case 10:
+      case 11: {
         const int64_t expire = Below(4) == 0 ? kNoExpire : now_ms_ + 1 + static_cast<int64_t>(Below(3000));
         ASSERT_EQ(Expire(key, expire, db), live != nullptr ? Status::kOk : Status::kNotFound);
         if (live != nullptr) live->expire_ms = expire;
         break;
       }
-      case 12: case 13: {
+      case 12:
+      case 13: {
         const DbIndex to_db = SomeDb();
         const std::string to = SomeKey();
         ASSERT_EQ(Rename(key, to, db, to_db), live != nullptr ? Status::kOk : Status::kNotFound);
@@ -123,9 +137,15 @@ class StorageModelTest : public StorageTest {
         now_ms_ += static_cast<int64_t>(Below(800));
         if (Below(2) == 0) storage_->RunExpireCycle(Below(50) + 1);
         break;
-      case 17: storage_->RunGarbageCycle(Below(200) + 1); break;
-      case 18: Group(); break;
-      case 19: Rare(); break;
+      case 17:
+        storage_->RunGarbageCycle(Below(200) + 1);
+        break;
+      case 18:
+        Group();
+        break;
+      case 19:
+        Rare();
+        break;
     }
   }
 
@@ -269,7 +289,8 @@ TEST_F(StorageModelTest, RandomVerbsAgreeWithMap) {
   const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   SCOPED_TRACE("BASALT_SEED=" + std::to_string(seed));
   random_.seed(seed);
-  const int steps = given != nullptr && std::getenv("BASALT_STEPS") != nullptr ? std::atoi(std::getenv("BASALT_STEPS")) : 3000;
+  const int steps =
+      given != nullptr && std::getenv("BASALT_STEPS") != nullptr ? std::atoi(std::getenv("BASALT_STEPS")) : 3000;
   for (int i = 0; i < steps; ++i) {
     Step();
     if (HasFatalFailure()) FAIL() << "step " << i;
