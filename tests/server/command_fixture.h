@@ -51,6 +51,7 @@ class CommandRunner {
                                                     .watches = Absent<WatchTable>(),
                                                     .parked = Absent<ParkedRegistry>(),
                                                     .monitors = Absent<MonitorHub>(),
+                                                    .backups = Absent<BackupRunner>(),
                                                     .executor = Absent<CommandExecutor>(),
                                                     .server = Absent<Server>()});
   }
