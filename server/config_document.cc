@@ -96,7 +96,7 @@ std::string_view SectionTitle(OptionSection section) {
 std::string ConfigTable::ConfFileText() {
   std::string out;
   WriteWrapped(
-      "Basalt's options, with their defaults. This file is made from the option table (`basalt --print-conf`), and a "
+      "Basalt's options, with their defaults. This file is made from the option table (`basalt --print-config`), and a "
       "test compares the two.",
       &out);
   out += "#\n";

@@ -1,5 +1,6 @@
 """Starts a server of our own for one test, on a free port of 127.0.0.1 and in a temporary folder, and ends it by its pid."""
 
+import ctypes
 import os
 import re
 import shutil
@@ -19,6 +20,12 @@ def free_port():
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def end_with_parent():
+    """In a child before exec: the kernel ends it when the test that started it is gone, however that one ended."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 class StartError(Exception):
@@ -83,8 +90,8 @@ class Server:
             self.port = free_port()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.command(), executable=self.binary, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
-                if self.own_folder else None)
+                self.command(), executable=self.binary, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self.folder if self.own_folder else None, preexec_fn=end_with_parent)
 
     def start(self):
         self.spawn()
