@@ -60,7 +60,7 @@ net::BatchPtr CommitGroup::TakeCurrent() {
 
 bool CommitGroup::ShouldCommit(uint64_t now_ns) const {
   if (dependents_.empty()) return false;
-  return txn_.PendingBytes() >= kGroupBytesMax || now_ns - pending_since_ns_ >= kGroupAgeMaxNs;
+  return txn_.PendingBytes() >= kGroupBytesMax || now_ns >= pending_since_ns_ + kGroupAgeMaxNs;
 }
 
 bool CommitGroup::Commit(Stall stall) {

