@@ -284,6 +284,17 @@ constexpr OptionSpec kRows[] = {
              "match as far as it may.",
      .min = 1,
      .max = 4294967295},
+    {.name = "maxmemory",
+     .type = T::kMemory,
+     .default_text = "0",
+     .section = S::kLimits,
+     .field = &C::maxmemory,
+     .help =
+         "Allocated memory above which commands that may need more are refused with an OOM error; 0: no limit. Data "
+         "may be larger than memory all the same: what caches take is set by `memory`, which should stay well "
+         "below this. Nothing is evicted.",
+     .min = 0,
+     .max = kLongMax},
     {.name = "client-query-buffer-limit",
      .type = T::kMemory,
      .default_text = "1gb",

@@ -86,10 +86,6 @@ constexpr OptionSpec kRows[] = {
      .default_text = "",
      .help = "Data is on disk at once, so there are no points at which to save. BGSAVE makes a backup.",
      .flags = kOptMultiArg | kOptCompat},
-    With(Memory(
-             "maxmemory", "0", 0, kLongMax,
-             "Data may be larger than memory; what memory is used for caches is set by `memory`. Nothing is evicted."),
-         &C::maxmemory),
     With(Choice("maxmemory-policy", "noeviction", kEvictionChoices,
                 "No key is ever evicted. The policies with lfu in their name only make OBJECT FREQ answer."),
          &C::maxmemory_policy),

@@ -28,9 +28,9 @@ void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, Pa
     entries_.emplace(ticket, std::move(entry));
     by_conn_[batch->conn] = ticket;
     by_client_[session.id] = ticket;
-    if (kind == ParkKind::kBlocked) ++blocked_;
+    ++blocked_;
   }
-  session.info->blocked.store(kind == ParkKind::kBlocked, std::memory_order_relaxed);
+  session.info->blocked.store(true, std::memory_order_relaxed);
 
   // From here on the worker may report the client's end, and others may wake: all of them find the entry.
   transport_->Park(*batch, request.deadline_ms);
@@ -52,7 +52,7 @@ ParkedRegistry::Entry ParkedRegistry::Take(ParkTicket ticket) {
   entries_.erase(it);
   by_conn_.erase(entry.conn);
   by_client_.erase(entry.client_id);
-  if (entry.kind == ParkKind::kBlocked) --blocked_;
+  --blocked_;
   return entry;
 }
 

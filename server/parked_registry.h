@@ -18,7 +18,7 @@ class Transport;
 
 // Why a batch is parked.
 enum class ParkKind : uint8_t {
-  kBlocked,    // a blocking command (WAIT, BLPOP, …): CLIENT UNBLOCK may end it, `blocked_clients` counts it
+  kBlocked,    // a blocking command (WAIT, BLPOP, …): CLIENT UNBLOCK may end it
   kPostponed,  // CLIENT PAUSE holds its next command back
 };
 
@@ -42,7 +42,7 @@ class ParkedRegistry {
   void OnDeadline(net::ConnId conn, uint64_t sequence);
   void OnHangup(net::ConnId conn, uint64_t sequence);
 
-  uint64_t blocked_clients() const;
+  uint64_t blocked_clients() const;  // of both kinds, as Redis counts them
   // Before the transport stops: everything parked is given back unexecuted, and nothing is parked any more.
   void DropAll();
 

@@ -21,6 +21,7 @@
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
+#include "server/process_info.h"
 #include "server/services.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -149,7 +150,10 @@ class Server::Impl {
                       return true;
                     });
     config.OnChange({"bind", "port"}, [this](const ConfigSnapshot& next, std::string* error) {
-      return transport->Rebind(next.bind, static_cast<uint16_t>(next.port), error);
+      std::string reason;
+      if (transport->Rebind(next.bind, static_cast<uint16_t>(next.port), &reason)) return true;
+      *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
+      return false;
     });
     config.OnChange({"loglevel"}, [](const ConfigSnapshot& next, std::string*) {
       SetLogLevel(next.loglevel);
@@ -158,6 +162,7 @@ class Server::Impl {
   }
 
   void StartPeriodicWork() {
+    transport->AddPeriodic(std::chrono::seconds(1), [] { SampleProcessMemory(); });  // used_memory_peak
     transport->AddPeriodic(kPeriod, [this] {
       const net::TransportStats totals = transport->Stats();
       stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);

@@ -300,7 +300,7 @@ Status ParseFilter(CommandContext& ctx, Filter* filter) {
 Status List(CommandContext& ctx) {
   std::vector<std::string_view> names;
   if (ctx.argc() == 2) {
-    for (const Command* command : ctx.services.commands.top_level()) names.push_back(command->name());
+    for (const Command& command : ctx.services.commands.all()) names.push_back(command.name());
   } else if (ctx.argc() == 5 && EqualsIgnoreCase(ctx.arg(2), "filterby")) {
     Filter filter;
     BASALT_RETURN_IF_ERROR(ParseFilter(ctx, &filter));

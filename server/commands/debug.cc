@@ -15,6 +15,7 @@
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/key_access.h"
 #include "server/config_table.h"
 #include "server/process_info.h"
 #include "server/session.h"
@@ -137,14 +138,20 @@ Status DigestValues(CommandContext& ctx) {
 
 Status Object(CommandContext& ctx) {
   storage::RecordPtr record;
-  const storage::Status status = ctx.view().GetRecord(ctx.db(), ctx.key(2), &record);
+  const storage::Status status = PeekKey(ctx, ctx.view(), ctx.key(2), &record);
   if (status == storage::Status::kNotFound) return ErrorCode::kNoSuchKey;
   BASALT_RETURN_IF_ERROR(status);
+  uint64_t idle_seconds = 0;
+  uint8_t frequency = 0;
+  if (!ctx.services.storage.AccessInfo(ctx.db(), ctx.key(2), &idle_seconds, &frequency)) idle_seconds = 0;
+  constexpr uint64_t kLruMask = 0xffffff;  // Redis' clock of last use has 24 bits of seconds
+  const uint64_t last_used = (static_cast<uint64_t>(ctx.now_ms() / 1000) - idle_seconds) & kLruMask;
   char text[256];
   std::snprintf(text, sizeof text,
-                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:0 lru_seconds_idle:0 object_id:%llu",
+                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%llu lru_seconds_idle:%llu object_id:%llu",
                 static_cast<const void*>(record.get()),
                 std::string(storage::EncodingName(record->header().encoding)).c_str(), record->stored().size(),
+                static_cast<unsigned long long>(last_used), static_cast<unsigned long long>(idle_seconds),
                 static_cast<unsigned long long>(record->header().object_id));
   ctx.reply.Simple(text);
   return Ok();
