@@ -110,7 +110,8 @@ rocksdb::DBOptions Engine::MakeDbOptions() const {
   options.write_buffer_manager = write_buffers_;
   options.max_total_wal_size = write_buffer_bytes_ * 2;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  options.avoid_flush_during_recovery = false;  // what was recovered is on the disk once it is open: Durability counts on it
+  options.avoid_flush_during_recovery =
+      false;  // what was recovered is on the disk once it is open: Durability counts on it
   options.avoid_flush_during_shutdown = true;  // the WAL has it all; a stop takes milliseconds
   options.statistics = statistics_;
   options.stats_dump_period_sec = 0;
