@@ -53,7 +53,7 @@ Storage::Impl::Impl(const StorageOptions& storage_options)
       guardian(*this),
       backups(*this),
       memory_bytes(storage_options.memory_bytes) {
-  engine.SetListener(listener);
+  engine.Watch(listener, &writes);
   writes.SetFailureHook([this] { guardian.Wake(); });
 }
 
@@ -318,9 +318,7 @@ void Storage::Compact() {
 Status Storage::Flush() {
   const EngineUse use(impl_->engine.gate());
   if (!use.ok()) return Status::kIoError;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  for (int i = 0; i < kFamilies; ++i) handles.push_back(impl_->engine.handle(static_cast<Family>(i)));
-  return FromRocks(impl_->engine.db()->Flush(rocksdb::FlushOptions(), handles), "flushing");
+  return FromRocks(impl_->engine.Flush(), "flushing");
 }
 
 void Storage::SetMemoryBytes(uint64_t bytes) {
