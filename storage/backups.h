@@ -7,9 +7,9 @@
 
 namespace basalt::storage {
 
-// Backups: data folders under <dir>/backups, named by the UTC time they were begun at, whose tables are hard links to those of
-// the original. Made under a name with a dot in front and renamed when everything is on the disk, so one that can be seen is
-// whole. Owned by Storage::Impl; any thread, one backup at a time.
+// Backups: data folders under <dir>/backups, named by the UTC time they were begun at, whose tables are hard links to
+// those of the original. Made under a name with a dot in front and renamed when everything is on the disk, so one that
+// can be seen is whole. Owned by Storage::Impl; any thread, one backup at a time.
 class Backups {
  public:
   explicit Backups(Storage::Impl& storage) : storage_(storage) {}

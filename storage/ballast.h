@@ -5,8 +5,8 @@
 
 namespace basalt::storage {
 
-// A file that only takes up space. It is given up when the disk is full, so that RocksDB can be reopened and compacted, and
-// made again when there is plenty. Owned by Guardian; one thread.
+// A file that only takes up space. It is given up when the disk is full, so that RocksDB can be reopened and compacted,
+// and made again when there is plenty. Owned by Guardian; one thread.
 class Ballast {
  public:
   Ballast(std::string path, uint64_t bytes) : path_(std::move(path)), bytes_(bytes) {}

@@ -63,8 +63,8 @@ bool ParseDescription(const std::string& path, std::string_view text, std::strin
     return false;
   }
   if (format > DataFolder::kFormat) {
-    *error = path + ": the folder has format " + std::to_string(format) + ", made by a newer Basalt; this one reads up to " +
-             std::to_string(DataFolder::kFormat);
+    *error = path + ": the folder has format " + std::to_string(format) +
+             ", made by a newer Basalt; this one reads up to " + std::to_string(DataFolder::kFormat);
     return false;
   }
   line = NextLine(&text);

@@ -127,7 +127,7 @@ void Durability::ReleaseWaiting() {
     for (Waiting& each : waiting_) {
       if (ReplyMayLeave(each.sequence)) {
         decided.emplace_back(std::move(each.done), Status::kOk);
-      } else if (sync_failed_.load()) {
+      } else if (sync_failed_.load() || writes_.failed()) {
         decided.emplace_back(std::move(each.done), Status::kIoError);
       } else {
         still.push_back(std::move(each));  // came while the sync was under way
@@ -141,7 +141,8 @@ void Durability::ReleaseWaiting() {
 
 Status Durability::SyncNow() {
   const EngineUse use(engine_.gate());
-  if (!use.ok() || sync_failed_.load()) return Status::kIoError;
+  // A log that could not be written is not touched either: where RocksDB's assertions are on, it aborts.
+  if (!use.ok() || sync_failed_.load() || writes_.failed()) return Status::kIoError;
   const int64_t started_ms = CoarseMs();
   // Taken before: every commit up to here is in the WAL.
   const uint64_t sequence = engine_.LatestSequence();

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <ctime>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -18,12 +17,12 @@ namespace basalt::storage {
 class Engine;
 class WriteSwitch;
 
-// What stands between a commit and its reply: syncs of the WAL. One thread syncs, and one sync covers all replies that came
-// before it began: with `always` it starts as soon as the first one waits, those that come meanwhile share the next. Owned
-// by Storage::Impl; any thread.
+// What stands between a commit and its reply: syncs of the WAL. One thread syncs, and one sync covers all replies that
+// came before it began: with `always` it starts as soon as the first one waits, those that come meanwhile share the
+// next. Owned by Storage::Impl; any thread.
 //
-// After a sync has failed nothing is synced any more until RocksDB was reopened: the kernel forgets which pages it could not
-// write, so a second sync of the same file may succeed and mean nothing.
+// After a failure nothing is synced any more until RocksDB was reopened, and replies that need a sync are errors: the kernel
+// forgets which pages it could not write, so a second sync of the same file may succeed and mean nothing.
 class Durability {
  public:
   // Replies wait, with `everysec`, when no sync that began in the last so many ms has succeeded.
@@ -33,7 +32,8 @@ class Durability {
   Durability(Engine& engine, WriteSwitch& writes) : engine_(engine), writes_(writes) {}
   ~Durability();
 
-  // RocksDB has been opened, or reopened without a loss: all that it holds is on the disk. REQUIRES: no one else inside.
+  // RocksDB has been opened, or reopened without a loss: all that it holds is on the disk. REQUIRES: no one else
+  // inside.
   void Start(SyncPolicy policy);
   void Restarted();
   // … with a loss: no reply that waits may leave, nor any that comes.

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "storage/counter_merge.h"
+#include "storage/write_switch.h"
 
 namespace basalt::storage {
 namespace {
@@ -110,7 +111,8 @@ rocksdb::DBOptions Engine::MakeDbOptions() const {
   options.write_buffer_manager = write_buffers_;
   options.max_total_wal_size = write_buffer_bytes_ * 2;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  options.avoid_flush_during_recovery = false;  // what was recovered is on the disk once it is open: Durability counts on it
+  options.avoid_flush_during_recovery =
+      false;  // what was recovered is on the disk once it is open: Durability counts on it
   options.avoid_flush_during_shutdown = true;  // the WAL has it all; a stop takes milliseconds
   options.statistics = statistics_;
   options.stats_dump_period_sec = 0;
@@ -266,9 +268,17 @@ void Engine::ResetStats() {
   if (!status.ok()) LOG(WARNING) << "statistics: " << status.ToString();
 }
 
+bool Engine::Failed() const { return writes_ != nullptr && writes_->failed(); }
+
+rocksdb::Status Engine::Flush() {
+  if (Failed()) return rocksdb::Status::IOError("RocksDB has failed and is to be reopened");
+  const std::vector<rocksdb::ColumnFamilyHandle*> handles(handles_.begin(), handles_.end());
+  return db_->Flush(rocksdb::FlushOptions(), handles);
+}
+
 void Engine::NoteRangeTombstones(Family family, uint32_t count) {
   std::atomic<uint32_t>& written = range_tombstones_[static_cast<int>(family)];
-  if (written.fetch_add(count) + count < kRangeTombstonesMax) return;
+  if (written.fetch_add(count) + count < kRangeTombstonesMax || Failed()) return;
   written.store(0);
   rocksdb::FlushOptions options;
   options.wait = false;
@@ -278,6 +288,7 @@ void Engine::NoteRangeTombstones(Family family, uint32_t count) {
 }
 
 void Engine::CompactRange(Family family, std::string_view lower, std::string_view upper) {
+  if (Failed()) return;
   const rocksdb::Slice begin = ToSlice(lower);
   const rocksdb::Slice end = ToSlice(upper);
   rocksdb::CompactRangeOptions options;

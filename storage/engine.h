@@ -24,6 +24,8 @@ class WriteBufferManager;
 
 namespace basalt::storage {
 
+class WriteSwitch;
+
 // Column families. `sys` is RocksDB's default one.
 enum class Family : uint8_t { kSys = 0, kMeta = 1, kBig = 2, kData = 3, kScore = 4, kTtl = 5 };
 inline constexpr int kFamilies = 6;
@@ -59,8 +61,14 @@ class Engine {
   void Close();
   // The last sequence that Open would come to, found out without changing a byte. NotFound: there is no database.
   rocksdb::Status FindLastSequence(uint64_t* sequence) const;
-  // Before the first Open.
-  void SetListener(std::shared_ptr<rocksdb::EventListener> listener) { listener_ = std::move(listener); }
+  // Before the first Open. `writes`: once it says that RocksDB has failed, nothing is flushed or compacted any more: where
+  // RocksDB's assertions are on, touching a log that failed aborts.
+  void Watch(std::shared_ptr<rocksdb::EventListener> listener, const WriteSwitch* writes) {
+    listener_ = std::move(listener);
+    writes_ = writes;
+  }
+  // All memtables to tables.
+  rocksdb::Status Flush();
 
   EngineGate& gate() { return gate_; }
 
@@ -88,6 +96,7 @@ class Engine {
   void CancelCompactions() { cancelled_.store(true); }
 
  private:
+  bool Failed() const;
   rocksdb::DBOptions MakeDbOptions() const;
   rocksdb::ColumnFamilyOptions MakeFamilyOptions(Family family) const;
   std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies() const;
@@ -99,6 +108,7 @@ class Engine {
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::shared_ptr<rocksdb::Statistics> statistics_;
   std::shared_ptr<rocksdb::EventListener> listener_;
+  const WriteSwitch* writes_ = nullptr;
   EngineGate gate_;
   uint64_t write_buffer_bytes_ = 0;
   std::unique_ptr<rocksdb::DB> db_;

@@ -11,8 +11,8 @@ namespace basalt::storage {
 // Who is inside RocksDB, so that it can be closed and opened again in-process: everyone who calls it holds this gate
 // shared, but for commit groups, which hold the ExclusiveGate. Part of Engine; any thread.
 //
-// To enter and to leave is one locked addition each, on a cache line that a thread shares with few others: 10 ns together,
-// next to the 1,000 or more of the cheapest read that gets past the record cache.
+// To enter and to leave is one locked addition each, on a cache line that a thread shares with few others: 10 ns
+// together, next to the 1,000 or more of the cheapest read that gets past the record cache.
 class EngineGate {
  public:
   static constexpr int kClosed = -1;
@@ -26,16 +26,16 @@ class EngineGate {
     Leave(slot);
     return kClosed;
   }
-  // Waits while it is closed. kClosed when RocksDB could not be opened again: there is nothing inside. REQUIRES: not the
-  // fast lane.
+  // Waits while it is closed. kClosed when RocksDB could not be opened again: there is nothing inside. REQUIRES: not
+  // the fast lane.
   [[nodiscard]] int Enter();
   void Leave(int slot) {
     slots_[slot].inside.fetch_sub(1, std::memory_order_seq_cst);
     if (closed_.load(std::memory_order_seq_cst)) WakeCloser();
   }
 
-  // Lets nobody in any more and waits until everyone has left. False when that took longer than `timeout_ms`: then it is
-  // as before. One closer at a time.
+  // Lets nobody in any more and waits until everyone has left. False when that took longer than `timeout_ms`: then it
+  // is as before. One closer at a time.
   [[nodiscard]] bool Close(int64_t timeout_ms);
   void Open();
   void OpenFailed();  // whoever waits, or comes, is told that there is nothing inside, until the next Open

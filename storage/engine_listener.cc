@@ -10,12 +10,17 @@ namespace {
 std::string_view WhatFailed(rocksdb::BackgroundErrorReason reason) {
   switch (reason) {
     case rocksdb::BackgroundErrorReason::kFlush:
-    case rocksdb::BackgroundErrorReason::kFlushNoWAL: return "flush";
-    case rocksdb::BackgroundErrorReason::kCompaction: return "compaction";
-    case rocksdb::BackgroundErrorReason::kWriteCallback: return "write to the log";
-    case rocksdb::BackgroundErrorReason::kMemTable: return "write to memory";
+    case rocksdb::BackgroundErrorReason::kFlushNoWAL:
+      return "flush";
+    case rocksdb::BackgroundErrorReason::kCompaction:
+      return "compaction";
+    case rocksdb::BackgroundErrorReason::kWriteCallback:
+      return "write to the log";
+    case rocksdb::BackgroundErrorReason::kMemTable:
+      return "write to memory";
     case rocksdb::BackgroundErrorReason::kManifestWrite:
-    case rocksdb::BackgroundErrorReason::kManifestWriteNoWAL: return "write to the manifest";
+    case rocksdb::BackgroundErrorReason::kManifestWriteNoWAL:
+      return "write to the manifest";
   }
   return "background work";
 }

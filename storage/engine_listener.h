@@ -10,17 +10,18 @@ namespace basalt::storage {
 
 class WriteSwitch;
 
-// What RocksDB tells about itself: failures of its background work switch writes off, and its own attempts to recover are
-// vetoed: it cannot resume from an error of the WAL, and what it resumes from a full disk aborts with the next write.
-// Guardian reopens it instead. Whenever a good part of the disk may have been taken it says so, so that a fast writer does
-// not outrun the watermark. Counts write stalls. Shared with RocksDB; called on its threads.
+// What RocksDB tells about itself: failures of its background work switch writes off, and its own attempts to recover
+// are vetoed: it cannot resume from an error of the WAL, and what it resumes from a full disk aborts with the next
+// write. Guardian reopens it instead. Whenever a good part of the disk may have been taken it says so, so that a fast
+// writer does not outrun the watermark. Counts write stalls. Shared with RocksDB; called on its threads.
 class EngineListener : public rocksdb::EventListener {
  public:
   // `grew`: short, no locks of RocksDB's or ours.
   EngineListener(WriteSwitch& writes, std::function<void()> grew) : writes_(writes), grew_(std::move(grew)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override;
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status status, bool* auto_recovery) override;
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status status,
+                            bool* auto_recovery) override;
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override;
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
   void OnFlushCompleted(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;

@@ -93,7 +93,8 @@ void Guardian::LookAtSpace() {
   const Health before = storage_.writes.space();
   const uint64_t stop =
       before == Health::kReadOnly ? WithHysteresis(options.disk_free_stop_bytes) : options.disk_free_stop_bytes;
-  const uint64_t warn = before == Health::kOk ? options.disk_free_warn_bytes : WithHysteresis(options.disk_free_warn_bytes);
+  const uint64_t warn =
+      before == Health::kOk ? options.disk_free_warn_bytes : WithHysteresis(options.disk_free_warn_bytes);
   if (free < stop) {
     storage_.writes.SetSpace(Health::kReadOnly, "disk nearly full: " + Megabytes(free) + " free in " + options.dir +
                                                     ", writes are refused below " + Megabytes(stop));
@@ -106,9 +107,11 @@ void Guardian::LookAtSpace() {
   }
   const Health after = storage_.writes.space();
   if (after != before) {
-    LOG(WARNING) << (after == Health::kOk ? "disk space is back: " + Megabytes(free) + " free" : storage_.writes.Reason());
+    LOG(WARNING) << (after == Health::kOk ? "disk space is back: " + Megabytes(free) + " free"
+                                          : storage_.writes.Reason());
   }
-  if (after == Health::kOk && !storage_.writes.failed()) ballast_.Restore(free, WithHysteresis(options.disk_free_warn_bytes));
+  if (after == Health::kOk && !storage_.writes.failed())
+    ballast_.Restore(free, WithHysteresis(options.disk_free_warn_bytes));
 }
 
 // ---- the marker ----
@@ -126,18 +129,21 @@ void Guardian::WriteMarker() {
 
 // ---- reopening ----
 
-// Bytes of the WAL, which recovery writes once more, as tables.
 uint64_t Guardian::LogBytes() const {
-  std::vector<rocksdb::Env::FileAttributes> files;
-  if (!storage_.env()->GetChildrenFileAttributes(storage_.engine.path(), &files).ok()) return 0;
+  std::vector<std::string> names;
+  if (!storage_.env()->GetChildren(storage_.engine.path(), &names).ok()) return 0;
   uint64_t bytes = 0;
-  for (const rocksdb::Env::FileAttributes& file : files) {
-    if (file.name.size() > 4 && file.name.compare(file.name.size() - 4, 4, ".log") == 0) bytes += file.size_bytes;
+  for (const std::string& name : names) {
+    uint64_t size = 0;
+    if (name.size() <= 4 || name.compare(name.size() - 4, 4, ".log") != 0) continue;
+    // It may be gone by now.
+    if (storage_.env()->GetFileSize(storage_.engine.path() + "/" + name, &size).ok()) bytes += size;
   }
   return bytes;
 }
 
 bool Guardian::DiskWorks() const {
+  // Recovery writes the log once more, as tables.
   if (free_bytes() < LogBytes() + kReopenSpareBytes) return false;
   const std::string path = storage_.options.dir + "/probe";
   std::unique_ptr<rocksdb::WritableFile> file;
@@ -156,8 +162,8 @@ void Guardian::TryReopen() {
   retry_after_ms_ = std::min(retry_after_ms_ * 2, retry_max_ms_.load());
   if (!DiskWorks()) return;
   storage_.engine.CancelCompactions();
-  // First no writer, then no reader: a commit group may wait for neither, and whoever waits to be the only writer while it
-  // reads makes the second time out.
+  // First no writer, then no reader: a commit group may wait for neither, and whoever waits to be the only writer while
+  // it reads makes the second time out.
   const ExclusiveGate::Closed no_writers(storage_.gate);
   if (!storage_.engine.gate().Close(kDrainTimeoutMs)) {
     LOG(WARNING) << "RocksDB is not reopened yet: a reader has been inside for " << kDrainTimeoutMs << " ms";
@@ -196,9 +202,9 @@ bool Guardian::SwapEngine() {
   committed_ = 0;
   if (engine.LatestSequence() >= committed) return true;
   lost_writes_ = true;
-  storage_.writes.StaysFailed("the disk lost writes that had been acknowledged: " +
-                              std::to_string(committed - engine.LatestSequence()) +
-                              " changes at the end of the log; restart to go on without them");
+  storage_.writes.StaysFailed(
+      "the disk lost writes that had been acknowledged: " + std::to_string(committed - engine.LatestSequence()) +
+      " changes at the end of the log; restart to go on without them");
   LOG(ERROR) << storage_.writes.Reason();
   storage_.durability.GiveUp();
   return false;

@@ -13,12 +13,12 @@
 
 namespace basalt::storage {
 
-// Looks after the disk: how much is free (writes are refused before it is full), how far the log was synced (the marker), and,
-// when RocksDB has failed, whether the disk works again: then it closes and reopens RocksDB under the running server. Owned
-// by Storage::Impl; a thread of its own, or Tick by tests.
+// Looks after the disk: how much is free (writes are refused before it is full), how far the log was synced (the
+// marker), and, when RocksDB has failed, whether the disk works again: then it closes and reopens RocksDB under the
+// running server. Owned by Storage::Impl; a thread of its own, or Tick by tests.
 //
-// What a reopen promises: all that was acknowledged is there. A write that was answered with an error is there as a whole or
-// not at all: its record may have reached the log before the error.
+// What a reopen promises: all that was acknowledged is there. A write that was answered with an error is there as a
+// whole or not at all: its record may have reached the log before the error.
 class Guardian {
  public:
   explicit Guardian(Storage::Impl& storage);
@@ -39,6 +39,8 @@ class Guardian {
   void SetRetryMaxMs(int64_t ms) { retry_max_ms_.store(ms); }
 
   uint64_t reopens() const { return reopens_.load(std::memory_order_relaxed); }
+  // Bytes of the WAL that is kept. Any thread.
+  uint64_t LogBytes() const;
   uint64_t free_bytes() const { return free_bytes_.load(std::memory_order_relaxed); }
 
  private:
@@ -54,7 +56,6 @@ class Guardian {
   void Run();
   void LookAtSpace();
   bool DiskWorks() const;
-  uint64_t LogBytes() const;
   void TryReopen();
   // REQUIRES: nobody is inside RocksDB. False: it is closed, or read-only.
   bool SwapEngine();

@@ -75,8 +75,8 @@ class ReadView {
   // The stored record, expired or not, from the cache or from disk.
   Status LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* record);
 
-  // Before the first call of RocksDB: from here on it is not closed (EngineGate). kIncomplete when it is being reopened and
-  // the tier is kMemory; with kDisk it waits. kIoError when it could not be opened again.
+  // Before the first call of RocksDB: from here on it is not closed (EngineGate). kIncomplete when it is being reopened
+  // and the tier is kMemory; with kDisk it waits. kIoError when it could not be opened again.
   Status EnterEngine();
   void LeaveEngine();
   // Whether something else keeps RocksDB open for this view.

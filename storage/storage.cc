@@ -53,7 +53,7 @@ Storage::Impl::Impl(const StorageOptions& storage_options)
       guardian(*this),
       backups(*this),
       memory_bytes(storage_options.memory_bytes) {
-  engine.SetListener(listener);
+  engine.Watch(listener, &writes);
   writes.SetFailureHook([this] { guardian.Wake(); });
 }
 
@@ -111,7 +111,8 @@ bool Storage::Impl::CheckLog(const SyncedMarker& marker, std::string* error) con
   }
   if (last >= marker.sequence()) return true;
   *error = engine.path() + ": the log ends at change " + std::to_string(last) + " but was synced up to " +
-           std::to_string(marker.sequence()) + ", so writes that were safe on the disk are missing; nothing was changed. " +
+           std::to_string(marker.sequence()) +
+           ", so writes that were safe on the disk are missing; nothing was changed. " +
            "To start without them, create the file " + folder->accept_loss_path();
   return false;
 }
@@ -122,8 +123,9 @@ bool Storage::Impl::AcceptLog(SyncedMarker* marker, std::string* error) const {
   int failed = 0;
   if (last < marker->sequence()) {
     if (!FileExists(accept)) {
-      *error = engine.path() + ": the log was recovered up to change " + std::to_string(last) + " but was synced up to " +
-               std::to_string(marker->sequence()) + ". To start without what is missing, create the file " + accept;
+      *error = engine.path() + ": the log was recovered up to change " + std::to_string(last) +
+               " but was synced up to " + std::to_string(marker->sequence()) +
+               ". To start without what is missing, create the file " + accept;
       return false;
     }
     LOG(WARNING) << engine.path() << ": changes " << last + 1 << " to " << marker->sequence()
@@ -166,13 +168,15 @@ bool Storage::Impl::LoadIdentity(std::string* error) {
   }
   const uint32_t format = row.size() >= 4 ? GetBig32(row.data()) : 0;
   if (format != kDiskFormat || row.size() != kIdentityRowBytes) {
-    *error = engine.path() + " has format " + std::to_string(format) + "; this build reads format " +
+    *error = engine.path() + " has format " + std::to_string(format) +
+             (format > kDiskFormat ? ", made by a newer Basalt" : "") + "; this one reads format " +
              std::to_string(kDiskFormat);
     return false;
   }
   identity = ToHex(std::string_view(row).substr(4, kIdentityBytes));
   if (identity != folder->identity()) {
-    *error = engine.path() + " belongs to another data folder: it is of " + identity + ", the folder of " + folder->identity();
+    *error = engine.path() + " belongs to another data folder: it is of " + identity + ", the folder of " +
+             folder->identity();
     return false;
   }
   hash_seed = GetBig64(row.data() + 4 + kIdentityBytes);
@@ -314,9 +318,7 @@ void Storage::Compact() {
 Status Storage::Flush() {
   const EngineUse use(impl_->engine.gate());
   if (!use.ok()) return Status::kIoError;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  for (int i = 0; i < kFamilies; ++i) handles.push_back(impl_->engine.handle(static_cast<Family>(i)));
-  return FromRocks(impl_->engine.db()->Flush(rocksdb::FlushOptions(), handles), "flushing");
+  return FromRocks(impl_->engine.Flush(), "flushing");
 }
 
 void Storage::SetMemoryBytes(uint64_t bytes) {
@@ -356,11 +358,13 @@ StorageStats Storage::Stats() const {
   stats.garbage_rows_removed = garbage.rows_removed;
   stats.lock_waits = impl_->locks.waits();
   stats.reopens = impl_->guardian.reopens();
+  stats.wal_live_bytes = impl_->guardian.LogBytes();
   stats.disk_free_bytes = impl_->guardian.free_bytes();
   stats.write_stalls = impl_->listener->stalls();
   stats.compactions = impl_->listener->compactions();
   const EngineUse use(impl_->engine.gate());
   if (use.ok()) impl_->engine.AddStats(&stats);
+  stats.disk_used_bytes = stats.live_sst_bytes + stats.blob_bytes + stats.wal_live_bytes;
   return stats;
 }
 

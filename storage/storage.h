@@ -108,7 +108,8 @@ class Storage {
   // Whether replies to a write that committed as `sequence` may leave now: with `always` when it is synced, with
   // `everysec` unless the last successful sync is more than 2 s old, with `no` always.
   bool ReplyMayLeave(uint64_t sequence) const;
-  // Otherwise: calls `done(kOk)` when it may, or done(error) when the sync failed; on the sync thread. Short work only.
+  // Otherwise: calls `done(kOk)` when it may, or done(error) when the disk failed; on the sync thread, or before this
+  // returns. Short work only.
   void WhenReplyMayLeave(uint64_t sequence, std::function<void(Status)> done);
   // Syncs now, for WAITAOF, SHUTDOWN, backups. Blocks.
   Status SyncNow();
@@ -119,7 +120,7 @@ class Storage {
   std::string HealthReason() const;  // one line for -MISCONF and INFO
 
   // Makes a consistent copy of everything committed so far under <dir>/backups/<name>; hard links where possible.
-  // Blocks its caller, not writers. One at a time.
+  // Blocks its caller, not writers. One at a time (kInvalid); kReadOnly when there is no space or RocksDB has failed.
   Status Backup(std::string* path, std::string* error);
   BackupStatus backup_status() const;
 

@@ -7,8 +7,8 @@
 namespace basalt::storage {
 
 // How far the WAL is known to be on the disk, in a file of its own: a log that ends before this has lost what had been
-// promised. The file may lag behind the truth, by a second or so, and never is ahead of it: it is written after a sync, off
-// the path of every reply. Two slots are written in turn, so a torn write leaves the other. FORMAT.md draws them.
+// promised. The file may lag behind the truth, by a second or so, and never is ahead of it: it is written after a sync,
+// off the path of every reply. Two slots are written in turn, so a torn write leaves the other. FORMAT.md draws them.
 // Owned by Guardian; one thread.
 class SyncedMarker {
  public:

@@ -13,8 +13,9 @@
 
 namespace basalt::storage {
 
-// Whether writes are allowed, and the one line that says why not. Two causes, each with its own way back: RocksDB failed
-// (until it has been reopened), and the disk is nearly full (until there is space). Owned by Storage::Impl; any thread.
+// Whether writes are allowed, and the one line that says why not. Two causes, each with its own way back: RocksDB
+// failed (until it has been reopened), and the disk is nearly full (until there is space). Owned by Storage::Impl; any
+// thread.
 class WriteSwitch {
  public:
   // kOk, or kReadOnly. One load: every commit asks.

@@ -113,9 +113,10 @@ class WriteTxn : public ReadView {
   Status EndLargeObject();
 
   // Writes everything as one WriteBatch. kOk: visible and in the kernel. kIncomplete: `no_slowdown` and RocksDB would
-  // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written,
-  // cache and counters are as before. Always releases the locks but for kIncomplete.
-  // *sequence: what SyncThread must cover before an `appendfsync always` reply may leave.
+  // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written
+  // (kIoError: nothing can be seen; once RocksDB was reopened, it is there as a whole or not at all), cache and
+  // counters are as before. Always releases the locks but for kIncomplete. *sequence: what SyncThread must cover before
+  // an `appendfsync always` reply may leave.
   Status Commit(CommitObserver* observer, bool no_slowdown, uint64_t* sequence);
   // Drops everything pending and unlocks.
   void Abort();

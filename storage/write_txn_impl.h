@@ -268,7 +268,7 @@ class WriteTxn::Impl {
   void BuildRecord(const Entry& entry);
   void BuildRows();
   void BuildRemaps();
-  void BuildBatch();
+  [[gnu::noinline]] void BuildBatch();  // tests/storage/tsan.supp knows it by name
   void MarkPending();
   void Publish(uint64_t sequence, int64_t now_ms, CommitObserver* observer);
   void AddChanges(const Entry& entry);

@@ -1,8 +1,9 @@
-// Writes of a child process that is killed with SIGKILL at random moments, and what the next start finds: every write that
-// was acknowledged, multi-key writes as a whole or not at all, exact counters. With every appendfsync.
+// Writes of a child process that is killed with SIGKILL at random moments, and what the next start finds: every write
+// that was acknowledged, multi-key writes as a whole or not at all, exact counters. With every appendfsync.
 //
-// The child is this program again. Its writes follow from a seed and a number, so that both sides know them, and it reports
-// each acknowledgement by one number through a pipe: at the moment it dies one write per thread is in doubt, no more.
+// The child is this program again. Its writes follow from a seed and a number, so that both sides know them, and it
+// reports each acknowledgement by one number through a pipe: at the moment it dies one write per thread is in doubt, no
+// more.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -87,18 +88,25 @@ void ApplyTo(Model* model, const Op& op) {
   switch (op.verb) {
     case Verb::kSet:
     case Verb::kSetLarge:
-    case Verb::kSetExpiring: (*model)[key] = {op.value, op.expire_ms}; return;
-    case Verb::kDel: model->erase(key); return;
+    case Verb::kSetExpiring:
+      (*model)[key] = {op.value, op.expire_ms};
+      return;
+    case Verb::kDel:
+      model->erase(key);
+      return;
     case Verb::kExpire:
     case Verb::kPersist:
       if (found != model->end()) found->second.expire_ms = op.expire_ms;
       return;
-    case Verb::kAppend: (*model)[key].bytes += op.value; return;
+    case Verb::kAppend:
+      (*model)[key].bytes += op.value;
+      return;
     case Verb::kGroup:  // the last one is deleted, the others are set
       for (const std::string& each : op.keys) (*model)[each] = {op.value, kNoExpire};
       model->erase(op.keys.back());
       return;
-    case Verb::kFlush: return;
+    case Verb::kFlush:
+      return;
   }
 }
 
@@ -113,14 +121,16 @@ Status Run(WriteTxn& txn, const Op& op) {
   switch (op.verb) {
     case Verb::kSet:
     case Verb::kSetLarge:
-    case Verb::kSetExpiring: return StringStore::Set(txn, 0, key, op.value, op.expire_ms);
+    case Verb::kSetExpiring:
+      return StringStore::Set(txn, 0, key, op.value, op.expire_ms);
     case Verb::kDel:
       if (found == Status::kOk) txn.Erase(0, key);
       return Status::kOk;
     case Verb::kExpire:
     case Verb::kPersist:
       return found == Status::kNotFound ? Status::kOk : Keyspace::SetExpire(txn, 0, key, op.expire_ms);
-    case Verb::kAppend: return StringStore::Append(txn, 0, key, op.value, &length);
+    case Verb::kAppend:
+      return StringStore::Append(txn, 0, key, op.value, &length);
     case Verb::kGroup:
       for (const std::string& name : op.keys) {
         const HashedKey each = storage.Hash(name);
@@ -130,7 +140,8 @@ Status Run(WriteTxn& txn, const Op& op) {
       }
       txn.Erase(0, storage.Hash(op.keys.back()));
       return Status::kOk;
-    case Verb::kFlush: break;
+    case Verb::kFlush:
+      break;
   }
   return Status::kInvalid;
 }
@@ -303,7 +314,8 @@ class StorageCrashTest : public testing::TestWithParam<SyncPolicy> {
     ASSERT_NE(storage, nullptr) << error;
     const Model found = ReadAll(*storage);
     for (int thread = 0; thread < kThreads; ++thread) {
-      for (uint32_t i = 0; i < acknowledged[thread]; ++i) ApplyTo(&model_[thread], OpOf(seed_, thread, next_[thread] + i));
+      for (uint32_t i = 0; i < acknowledged[thread]; ++i)
+        ApplyTo(&model_[thread], OpOf(seed_, thread, next_[thread] + i));
       next_[thread] += acknowledged[thread];
       Model with_one_more = model_[thread];
       ApplyTo(&with_one_more, OpOf(seed_, thread, next_[thread]));
@@ -312,7 +324,8 @@ class StorageCrashTest : public testing::TestWithParam<SyncPolicy> {
         model_[thread] = with_one_more;
         ++next_[thread];
       } else {
-        EXPECT_TRUE(theirs == model_[thread]) << "thread " << thread << " after write " << next_[thread] << ", seed " << seed_;
+        EXPECT_TRUE(theirs == model_[thread])
+            << "thread " << thread << " after write " << next_[thread] << ", seed " << seed_;
       }
     }
     uint64_t expires = 0;
@@ -350,9 +363,12 @@ INSTANTIATE_TEST_SUITE_P(Policies, StorageCrashTest,
                          testing::Values(SyncPolicy::kAlways, SyncPolicy::kEverySecond, SyncPolicy::kNo),
                          [](const testing::TestParamInfo<SyncPolicy>& info) {
                            switch (info.param) {
-                             case SyncPolicy::kAlways: return "Always";
-                             case SyncPolicy::kEverySecond: return "EverySecond";
-                             case SyncPolicy::kNo: return "No";
+                             case SyncPolicy::kAlways:
+                               return "Always";
+                             case SyncPolicy::kEverySecond:
+                               return "EverySecond";
+                             case SyncPolicy::kNo:
+                               return "No";
                            }
                            return "";
                          });

@@ -31,7 +31,8 @@ class DataFolderTest : public StorageTest {
 };
 
 TEST_F(DataFolderTest, DescribesItselfAsInFormatMd) {
-  EXPECT_EQ(ReadText(options_.dir + "/BASALT"), "basalt data folder\nformat 1\nidentity " + storage_->identity() + "\n");
+  EXPECT_EQ(ReadText(options_.dir + "/BASALT"),
+            "basalt data folder\nformat 1\nidentity " + storage_->identity() + "\n");
   EXPECT_EQ(storage_->identity().size(), 40u);
   const std::string identity = storage_->identity();
   Reopen();

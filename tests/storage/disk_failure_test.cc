@@ -90,8 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
         Scenario{"SyncOnce", FaultFs::kSync, FaultFs::Error::kIo, FaultFs::Lasts::kOnce, SyncPolicy::kAlways},
         Scenario{"SyncUntilHealed", FaultFs::kSync, FaultFs::Error::kIo, FaultFs::Lasts::kUntilHealed,
                  SyncPolicy::kAlways},
-        Scenario{"NoSpace", FaultFs::kAppend | FaultFs::kCreate, FaultFs::Error::kNoSpace,
-                 FaultFs::Lasts::kUntilHealed, SyncPolicy::kNo},
+        Scenario{"NoSpace", FaultFs::kAppend | FaultFs::kCreate, FaultFs::Error::kNoSpace, FaultFs::Lasts::kUntilHealed,
+                 SyncPolicy::kNo},
         Scenario{"Everything", kAll, FaultFs::Error::kIo, FaultFs::Lasts::kUntilHealed, SyncPolicy::kEverySecond}),
     [](const testing::TestParamInfo<Scenario>& info) { return std::string(info.param.name); });
 

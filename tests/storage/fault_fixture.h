@@ -87,6 +87,7 @@ class FaultTest : public StorageTest {
       if (!options_.background) guardian().Tick();
     }
     ASSERT_EQ(storage_->health(), Health::kOk) << storage_->HealthReason();
+    const ExclusiveGate::Closed not_before_the_reopen_let_go(storage_->gate());
   }
 
   // Every key holds what was acknowledged, or one of the possibilities; counters say what a scan finds.

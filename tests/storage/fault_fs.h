@@ -11,7 +11,8 @@
 
 namespace basalt::storage {
 
-// A file system for RocksDB that fails on demand: the n-th write, sync, creation or renaming counted from Arm. Any thread.
+// A file system for RocksDB that fails on demand: the n-th write, sync, creation or renaming counted from Arm. Any
+// thread.
 class FaultFs : public rocksdb::FileSystemWrapper {
  public:
   enum Point : uint32_t { kAppend = 1, kSync = 2, kCreate = 4, kRename = 8 };
@@ -121,8 +122,7 @@ class FaultFs::File : public rocksdb::FSWritableFileOwnerWrapper {
 
 class FaultFs::Folder : public rocksdb::FSDirectoryWrapper {
  public:
-  Folder(FaultFs& fs, std::unique_ptr<rocksdb::FSDirectory> folder)
-      : FSDirectoryWrapper(std::move(folder)), fs_(fs) {}
+  Folder(FaultFs& fs, std::unique_ptr<rocksdb::FSDirectory> folder) : FSDirectoryWrapper(std::move(folder)), fs_(fs) {}
   rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
     const rocksdb::IOStatus status = fs_.Check(kSync);
     return status.ok() ? FSDirectoryWrapper::Fsync(options, debug) : status;

@@ -8,8 +8,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a machine that lost power may find: a log whose end is missing or damaged. The folder is copied while it is open,
-// as the disk would be.
+// What a machine that lost power may find: a log whose end is missing or damaged. The folder is copied while it is
+// open, as the disk would be.
 class LogLossTest : public StorageTest {
  protected:
   static constexpr int kKeys = 100;
@@ -143,7 +143,9 @@ TEST_F(LogLossTest, ATornMarkerLeavesTheOtherSlot) {
   for (const uint64_t page : {0, 4096}) {
     const std::string copy = dir_ + "/marker" + std::to_string(page);
     fs::copy_file(path, copy);
-    std::fstream(copy, std::ios::in | std::ios::out | std::ios::binary).seekp(static_cast<std::streamoff>(page + 20)).write("?", 1);
+    std::fstream(copy, std::ios::in | std::ios::out | std::ios::binary)
+        .seekp(static_cast<std::streamoff>(page + 20))
+        .write("?", 1);
     const std::unique_ptr<SyncedMarker> marker = SyncedMarker::Open(copy, &error);
     ASSERT_NE(marker, nullptr) << error;
     EXPECT_GE(marker->sequence(), last + 1);

@@ -53,8 +53,8 @@ TEST_F(ReopenStressTest, ReadersAndWritersOutliveReopens) {
         RecordPtr old;
         Status status = txn.GetRecord(0, key, &old);
         if (status == Status::kOk || status == Status::kNotFound) {
-          status = StringStore::Set(txn, 0, key, std::to_string(value) + std::string(value % 7 == 0 ? 20'000 : 100, ' '),
-                                    kNoExpire);
+          status = StringStore::Set(txn, 0, key,
+                                    std::to_string(value) + std::string(value % 7 == 0 ? 20'000 : 100, ' '), kNoExpire);
         }
         txn.EndCommand();
         uint64_t sequence = 0;

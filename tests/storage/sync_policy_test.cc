@@ -110,7 +110,8 @@ TEST_F(SyncPolicyTest, EverySecondSyncsByItself) {
   storage_->SetSyncPolicy(SyncPolicy::kEverySecond);
   const uint64_t sequence = WriteOne("1");
   EXPECT_TRUE(storage_->ReplyMayLeave(sequence));
-  for (int i = 0; i < 500 && storage_->LastSyncedSequence() < sequence; ++i) std::this_thread::sleep_for(milliseconds(10));
+  for (int i = 0; i < 500 && storage_->LastSyncedSequence() < sequence; ++i)
+    std::this_thread::sleep_for(milliseconds(10));
   EXPECT_GE(storage_->LastSyncedSequence(), sequence);
 }
 
