@@ -56,7 +56,6 @@ void DeriveLegacyKeys(Command* command) {
   for (const KeySpec& spec : command->spec->keys) {
     if (spec.begin != KeySpec::Begin::kNone) specs.push_back(&spec);
   }
-  if (command->spec->get_keys != nullptr) command->movable_keys = true;
   if (specs.empty()) return;
   const auto is_plain_range = [](const KeySpec& spec) {
     return spec.begin == KeySpec::Begin::kIndex && spec.find == KeySpec::Find::kRange;

@@ -92,7 +92,7 @@ constexpr OptionSpec kRows[] = {
      .section = S::kThreads,
      .field = &C::workers,
      .help = "Threads that do all socket input and output. 0: chosen from the number of cores (one for every four).",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = 128},
     {.name = "pool-threads",
@@ -102,7 +102,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::pool_threads,
      .help = "Threads of the fast lane, which executes commands that never wait for anything. 0: one for every core "
              "that the workers leave.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = 256},
     {.name = "slow-threads",
@@ -112,7 +112,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::slow_threads,
      .help = "Threads of the slow lane, which reads from disk, walks large values and runs KEYS and the like. 0: four, "
              "or twice the number of cores if that is more.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = 1024},
 
@@ -142,6 +142,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::memory,
      .help = "The one memory setting: record cache, RocksDB's block cache and write buffers, and client buffers are "
              "sized from it. Data is limited by the disk, not by it.",
+     .flags = kOptOwn,
      .min = 16ll << 20,
      .max = kLongMax},
     {.name = "compression",
@@ -151,7 +152,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::compression,
      .help = "How data files are compressed: none, snappy, lz4 or zstd. The youngest two levels never are. Existing "
              "files change as they are compacted.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .choices = kCompressionChoices},
     {.name = "blob-files",
      .type = T::kBool,
@@ -161,14 +162,14 @@ constexpr OptionSpec kRows[] = {
      .help = "Keeps large values in blob files of their own, so that compaction does not rewrite them. Good for values "
              "of tens of kilobytes that "
              "are seldom overwritten.",
-     .flags = kOptImmutable},
+     .flags = kOptImmutable | kOptOwn},
     {.name = "blob-min-size",
      .type = T::kMemory,
      .default_text = "16kb",
      .section = S::kStorage,
      .field = &C::blob_min_size,
      .help = "Values from this size on go to blob files, with blob-files yes.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 4096,
      .max = kLongMax},
     {.name = "background-jobs",
@@ -177,7 +178,7 @@ constexpr OptionSpec kRows[] = {
      .section = S::kStorage,
      .field = &C::background_jobs,
      .help = "Threads that RocksDB may use for flushes and compactions.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 1,
      .max = 256},
     {.name = "active-expire-effort",
@@ -208,7 +209,7 @@ constexpr OptionSpec kRows[] = {
      .section = S::kDurability,
      .field = &C::disk_free_warn,
      .help = "Free space on the data folder's disk below which the log and INFO warn.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = kLongMax},
     {.name = "disk-free-stop",
@@ -218,7 +219,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::disk_free_stop,
      .help = "Free space below which writes are refused with an error; reads go on, and writes resume by themselves "
              "when there is space again.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = kLongMax},
     {.name = "disk-ballast",
@@ -228,7 +229,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::disk_ballast,
      .help = "Size of a file that is given up when the disk is nearly full, so that the write-ahead log never meets a "
              "full disk.",
-     .flags = kOptImmutable,
+     .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = kLongMax},
     {.name = "shutdown-timeout",
@@ -307,6 +308,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::client_output_total_limit,
      .help = "Unsent output of all clients together. Above half of it the server reads no further commands from "
              "clients that do not read their replies; at the limit the largest are disconnected.",
+     .flags = kOptOwn,
      .min = 1 << 20,
      .max = kLongMax},
     {.name = "proto-max-bulk-len",
@@ -340,6 +342,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::logfile_max_size,
      .help = "At this size the log file is renamed to <logfile>.1 (and that one to <logfile>.2, up to .5) and a new "
              "one begun. SIGHUP is not needed.",
+     .flags = kOptOwn,
      .min = 64 << 10,
      .max = kLongMax},
 

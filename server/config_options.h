@@ -31,6 +31,7 @@ enum class OptionType : uint8_t {
 
 enum OptionFlag : uint32_t {
   kOptImmutable = 1 << 0,  // set at start only
+  kOptOwn = 1 << 6,        // Redis has no such option
   kOptSensitive = 1 << 1,  // never shown in logs, SLOWLOG, MONITOR
   kOptMultiArg = 1 << 2,   // a value is several words
   kOptProtected = 1 << 3,  // CONFIG SET needs enable-protected-configs

@@ -294,7 +294,10 @@ Status ConfigTable::Set(std::span<const std::string_view> name_values, bool loca
       return Status::Message("ERR Unknown option or number of arguments for CONFIG SET - '" +
                              std::string(name_values[i]) + "'");
     }
-    if (option->Has(kOptImmutable)) return fail(name_values[i], "can't set immutable config");
+    // Suites set every option that Redis lets them set to what it is; they do not know that ours are for the start
+    // only.
+    const bool same = option->Has(kOptOwn) && Text(*option) == name_values[i + 1];
+    if (option->Has(kOptImmutable) && !same) return fail(name_values[i], "can't set immutable config");
     const Permission permission = current().enable_protected_configs;
     if (option->Has(kOptProtected) && permission != Permission::kYes &&
         !(permission == Permission::kLocal && local_client)) {

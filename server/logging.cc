@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <mutex>
 
 #include "server/config_table.h"
@@ -154,9 +155,11 @@ void LogStartup(const Services& services) {
   uint64_t keys = 0;
   for (int db = 0; db < services.storage.databases(); ++db)
     keys += services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
+  std::error_code ignored;
+  const uint64_t disk_free = std::filesystem::space(services.storage.dir(), ignored).available;
   LOG(INFO) << "Basalt " << BasaltVersion() << ", " << RocksdbDescription() << ", process " << ::getpid();
   LOG(INFO) << "Data: " << services.storage.dir() << ", " << keys << " keys, " << Mebibytes(stats.disk_used_bytes)
-            << " on disk, " << Mebibytes(stats.disk_free_bytes) << " free";
+            << " on disk, " << Mebibytes(disk_free) << " free";
   LOG(INFO) << "Threads: " << threads.workers << " for sockets, " << threads.fast << " fast lane, " << threads.slow
             << " slow lane";
   LOG(INFO) << "Memory: " << Mebibytes(static_cast<uint64_t>(config.memory)) << " of " << Mebibytes(TotalSystemMemory())

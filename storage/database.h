@@ -59,8 +59,8 @@ class DatabaseTable {
       const uint64_t before = version_.load(std::memory_order_acquire);
       take();
       for (int db = 0; db < size_; ++db) map->Set(static_cast<DbIndex>(db), NamespaceOf(static_cast<DbIndex>(db)));
-      std::atomic_thread_fence(std::memory_order_acquire);
-      if ((before & 1) == 0 && version_.load(std::memory_order_relaxed) == before) return;
+      // Whoever saw a new name space sees the version that came before it: both are released, both acquired.
+      if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return;
       undo();
       std::this_thread::yield();  // a FLUSHDB is being written
     }

@@ -2,84 +2,170 @@
 
 #include <glog/logging.h>
 
+#include <cassert>
 #include <chrono>
+#include <utility>
 
 #include "storage/engine.h"
+#include "storage/write_switch.h"
 
 namespace basalt::storage {
-namespace {
 
-int64_t SteadyMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
+Durability::~Durability() { assert(!thread_.joinable() && waiting_.empty()); }
 
 void Durability::Start(SyncPolicy policy) {
   policy_.store(policy);
-  synced_sequence_.store(engine_.LatestSequence());  // what was read back from the disk
-  synced_at_ms_.store(SteadyMs());
+  Restarted();
+}
+
+void Durability::Restarted() {
+  std::lock_guard lock(mu_);
+  // Recovery writes all that it reads from the WAL to tables, which are synced: see Engine::MakeDbOptions.
+  synced_sequence_.store(engine_.LatestSequence());
+  synced_at_ms_.store(CoarseMs());
+  sync_failed_.store(false);
+  UpdateLeaveUntilLocked();
+}
+
+void Durability::GiveUp() {
+  {
+    std::lock_guard lock(mu_);
+    sync_failed_.store(true);
+    leave_until_.store(0);
+    synced_at_ms_.store(CoarseMs() - 2 * kSyncOverdueMs);
+    wanted_ = true;
+  }
+  wake_.notify_all();
 }
 
 void Durability::StartThread() {
-  thread_ = std::thread([this] {
-    std::unique_lock lock(stop_mu_);
-    while (!stop_changed_.wait_for(lock, std::chrono::milliseconds(kSyncPeriodMs), [this] { return stopping_; })) {
-      lock.unlock();
-      if (policy() != SyncPolicy::kNo && SyncNow() != Status::kOk) LOG(ERROR) << "the WAL could not be synced";
-      lock.lock();
-    }
-  });
+  {
+    std::lock_guard lock(mu_);
+    running_ = true;
+  }
+  thread_ = std::thread([this] { Run(); });
 }
 
 void Durability::StopThread() {
+  if (!thread_.joinable()) return;
   {
-    std::lock_guard lock(stop_mu_);
+    std::lock_guard lock(mu_);
     stopping_ = true;
   }
-  stop_changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  wake_.notify_all();
+  thread_.join();
 }
 
-void Durability::WriteFailed(const rocksdb::Status& status) {
-  std::lock_guard lock(mu_);
-  reason_ = "write error: " + status.ToString();
-  failed_.store(true, std::memory_order_release);
-}
-
-std::string Durability::HealthReason() const {
-  std::lock_guard lock(mu_);
-  return reason_;
-}
-
-bool Durability::ReplyMayLeave(uint64_t sequence) const {
-  switch (policy()) {
-    case SyncPolicy::kNo:
-      return true;
-    case SyncPolicy::kAlways:
-      return sequence <= synced_sequence_.load(std::memory_order_acquire);
-    case SyncPolicy::kEverySecond:
-      break;
+void Durability::Run() {
+  std::unique_lock lock(mu_);
+  auto next_sync = std::chrono::steady_clock::now() + std::chrono::milliseconds(kSyncPeriodMs);
+  while (!stopping_) {
+    const auto has_work = [this] { return stopping_ || wanted_; };
+    if (policy() == SyncPolicy::kNo) {
+      wake_.wait(lock, has_work);
+    } else {
+      wake_.wait_until(lock, next_sync, has_work);
+    }
+    const bool someone_waits = !waiting_.empty();
+    wanted_ = false;
+    if (stopping_ || (policy() == SyncPolicy::kNo && !someone_waits)) continue;
+    next_sync = std::chrono::steady_clock::now() + std::chrono::milliseconds(kSyncPeriodMs);
+    lock.unlock();
+    // A failure is told by whoever waits, by the health, and once in the log.
+    (void)SyncNow();
+    ReleaseWaiting();
+    lock.lock();
   }
-  return sequence <= synced_sequence_.load(std::memory_order_acquire) ||
-         SteadyMs() - synced_at_ms_.load(std::memory_order_relaxed) <= kSyncOverdueMs;
+  running_ = false;
+  lock.unlock();
+  (void)SyncNow();
+  std::vector<Waiting> left;
+  {
+    std::lock_guard relock(mu_);
+    left.swap(waiting_);
+  }
+  for (Waiting& each : left) each.done(ReplyMayLeave(each.sequence) ? Status::kOk : Status::kIoError);
+}
+
+void Durability::SetPolicy(SyncPolicy policy) {
+  {
+    std::lock_guard lock(mu_);
+    policy_.store(policy);
+    UpdateLeaveUntilLocked();
+    wanted_ = true;
+  }
+  wake_.notify_all();
+}
+
+void Durability::UpdateLeaveUntilLocked() {
+  if (sync_failed_.load()) return;
+  leave_until_.store(policy() == SyncPolicy::kNo ? UINT64_MAX : synced_sequence_.load(), std::memory_order_release);
 }
 
 void Durability::WhenReplyMayLeave(uint64_t sequence, std::function<void(Status)> done) {
-  done(ReplyMayLeave(sequence) ? Status::kOk : SyncNow());
+  {
+    std::lock_guard lock(mu_);
+    if (running_ && !sync_failed_.load() && !ReplyMayLeave(sequence)) {
+      waiting_.push_back({sequence, std::move(done)});
+      if (std::exchange(wanted_, true)) return;
+      wake_.notify_one();
+      return;
+    }
+  }
+  if (ReplyMayLeave(sequence)) {
+    done(Status::kOk);
+  } else {
+    done(SyncNow());  // without a thread; or it fails at once
+  }
+}
+
+void Durability::ReleaseWaiting() {
+  std::vector<std::pair<std::function<void(Status)>, Status>> decided;
+  {
+    std::lock_guard lock(mu_);
+    std::vector<Waiting> still;
+    for (Waiting& each : waiting_) {
+      if (ReplyMayLeave(each.sequence)) {
+        decided.emplace_back(std::move(each.done), Status::kOk);
+      } else if (sync_failed_.load()) {
+        decided.emplace_back(std::move(each.done), Status::kIoError);
+      } else {
+        still.push_back(std::move(each));  // came while the sync was under way
+      }
+    }
+    waiting_.swap(still);
+    if (!waiting_.empty()) wanted_ = true;
+  }
+  for (auto& [done, status] : decided) done(status);
 }
 
 Status Durability::SyncNow() {
+  const EngineUse use(engine_.gate());
+  if (!use.ok() || sync_failed_.load()) return Status::kIoError;
+  const int64_t started_ms = CoarseMs();
+  // Taken before: every commit up to here is in the WAL.
   const uint64_t sequence = engine_.LatestSequence();
-  const Status status = FromRocks(engine_.db()->SyncWAL(), "syncing the WAL");
-  if (status != Status::kOk) return status;
-  syncs_.fetch_add(1, std::memory_order_relaxed);
-  synced_at_ms_.store(SteadyMs(), std::memory_order_relaxed);
-  uint64_t seen = synced_sequence_.load();
-  while (seen < sequence && !synced_sequence_.compare_exchange_weak(seen, sequence)) {
+  if (sequence > synced_sequence_.load(std::memory_order_acquire)) {
+    const rocksdb::Status status = engine_.db()->SyncWAL();
+    if (!status.ok()) {
+      {
+        std::lock_guard lock(mu_);
+        sync_failed_.store(true);
+      }
+      writes_.Failed("sync of the log", status);
+      return Status::kIoError;
+    }
+    syncs_.fetch_add(1, std::memory_order_relaxed);
   }
+  Publish(sequence, started_ms);
   return Status::kOk;
+}
+
+void Durability::Publish(uint64_t sequence, int64_t started_ms) {
+  std::lock_guard lock(mu_);
+  if (sequence > synced_sequence_.load()) synced_sequence_.store(sequence, std::memory_order_release);
+  if (started_ms > synced_at_ms_.load()) synced_at_ms_.store(started_ms, std::memory_order_relaxed);
+  UpdateLeaveUntilLocked();
 }
 
 }  // namespace basalt::storage

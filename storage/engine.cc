@@ -18,6 +18,10 @@ namespace {
 
 constexpr int kBloomBitsPerKey = 10;
 constexpr int kLevels = 7;
+// Inserting into a large skip list is one cache miss after the other: a SET in a group of 16 cost 7.4 µs of CPU with
+// memtables of 100 MiB, 5.8 with 50, 4.9 with 12, flushes and compactions included.
+constexpr uint64_t kMemtableBytesMax = 16 << 20;
+constexpr uint64_t kMemtableBytesMin = 2 << 20;
 constexpr int kUncompressedLevels = 2;
 // A table with this many tombstones among so many neighbours is compacted soon: deleted keys (expired ones, popped
 // ones) stand in the way of every iterator.
@@ -36,6 +40,10 @@ rocksdb::CompressionType CompressionOf(const std::string& name) {
     return rocksdb::kNoCompression;
   }
   return wanted;
+}
+
+uint64_t MemtableBytes(uint64_t write_buffer_bytes) {
+  return std::clamp(write_buffer_bytes / 2, kMemtableBytesMin, kMemtableBytesMax);
 }
 
 }  // namespace
@@ -94,12 +102,15 @@ Engine::~Engine() { Close(); }
 rocksdb::DBOptions Engine::MakeDbOptions() const {
   rocksdb::DBOptions options;
   if (options_.env != nullptr) options.env = options_.env;
+  if (listener_ != nullptr) options.listeners.push_back(listener_);
+  options.max_bgerror_resume_count = 0;  // Guardian reopens instead
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.max_background_jobs = std::max(2, options_.background_jobs);
   options.write_buffer_manager = write_buffers_;
   options.max_total_wal_size = write_buffer_bytes_ * 2;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.avoid_flush_during_recovery = false;  // what was recovered is on the disk once it is open: Durability counts on it
   options.avoid_flush_during_shutdown = true;  // the WAL has it all; a stop takes milliseconds
   options.statistics = statistics_;
   options.stats_dump_period_sec = 0;
@@ -116,7 +127,7 @@ rocksdb::DBOptions Engine::MakeDbOptions() const {
 rocksdb::ColumnFamilyOptions Engine::MakeFamilyOptions(Family family) const {
   rocksdb::ColumnFamilyOptions options;
   // The write buffer manager flushes the largest one when all together reach their share; this is the limit of each.
-  options.write_buffer_size = std::max<uint64_t>(write_buffer_bytes_ / 2, 2ull << 20);
+  options.write_buffer_size = MemtableBytes(write_buffer_bytes_);
   options.max_write_buffer_number = 4;
   options.num_levels = kLevels;
   options.level_compaction_dynamic_level_bytes = true;
@@ -168,21 +179,28 @@ rocksdb::ColumnFamilyOptions Engine::MakeFamilyOptions(Family family) const {
   return options;
 }
 
-rocksdb::Status Engine::Open() {
-  CHECK(db_ == nullptr);
+std::vector<rocksdb::ColumnFamilyDescriptor> Engine::MakeFamilies() const {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (int i = 0; i < kFamilies; ++i) {
     const Family family = static_cast<Family>(i);
     families.emplace_back(std::string(FamilyName(family)), MakeFamilyOptions(family));
   }
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  cancelled_.store(false);
-  const rocksdb::Status status = rocksdb::DB::Open(MakeDbOptions(), path_, families, &handles, &db);
-  if (!status.ok()) return status;
+  return families;
+}
+
+void Engine::Adopt(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
   db_.reset(db);
   std::copy(handles.begin(), handles.end(), handles_.begin());
   for (std::atomic<uint32_t>& count : range_tombstones_) count.store(0);
+}
+
+rocksdb::Status Engine::Open() {
+  CHECK(db_ == nullptr);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  cancelled_.store(false);
+  const rocksdb::Status status = rocksdb::DB::Open(MakeDbOptions(), path_, MakeFamilies(), &handles, &db);
+  if (status.ok()) Adopt(db, handles);
   return status;
 }
 
@@ -202,14 +220,14 @@ void Engine::SetMemory(const MemorySplit& split) {
   block_cache_->SetCapacity(split.block_cache_bytes);
   write_buffers_->SetBufferSize(split.write_buffer_bytes);
   write_buffer_bytes_ = split.write_buffer_bytes;
+  if (db_ == nullptr) return;
   const rocksdb::Status status =
       db_->SetDBOptions({{"max_total_wal_size", std::to_string(split.write_buffer_bytes * 2)}});
   if (!status.ok()) LOG(WARNING) << "max_total_wal_size: " << status.ToString();
   for (int i = 0; i < kFamilies; ++i) {
     if (static_cast<Family>(i) == Family::kSys) continue;
-    const rocksdb::Status set = db_->SetOptions(
-        handles_[i],
-        {{"write_buffer_size", std::to_string(std::max<uint64_t>(split.write_buffer_bytes / 2, 2ull << 20))}});
+    const rocksdb::Status set =
+        db_->SetOptions(handles_[i], {{"write_buffer_size", std::to_string(MemtableBytes(split.write_buffer_bytes))}});
     if (!set.ok()) LOG(WARNING) << "write_buffer_size: " << set.ToString();
   }
 }

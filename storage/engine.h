@@ -10,12 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/engine_gate.h"
 #include "storage/read_view.h"
 #include "storage/status.h"
 #include "storage/storage.h"
 
 namespace rocksdb {
 class Cache;
+class EventListener;
 class Statistics;
 class WriteBufferManager;
 }  // namespace rocksdb
@@ -52,7 +54,15 @@ class Engine {
   ~Engine();
 
   rocksdb::Status Open();
+  // For reads only, when the disk takes no writes: every Write fails.
+  rocksdb::Status OpenReadOnly();
   void Close();
+  // The last sequence that Open would come to, found out without changing a byte. NotFound: there is no database.
+  rocksdb::Status FindLastSequence(uint64_t* sequence) const;
+  // Before the first Open.
+  void SetListener(std::shared_ptr<rocksdb::EventListener> listener) { listener_ = std::move(listener); }
+
+  EngineGate& gate() { return gate_; }
 
   rocksdb::DB* db() const { return db_.get(); }
   rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles_[static_cast<int>(family)]; }
@@ -80,12 +90,16 @@ class Engine {
  private:
   rocksdb::DBOptions MakeDbOptions() const;
   rocksdb::ColumnFamilyOptions MakeFamilyOptions(Family family) const;
+  std::vector<rocksdb::ColumnFamilyDescriptor> MakeFamilies() const;
+  void Adopt(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
 
   const StorageOptions options_;
   const std::string path_;
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::shared_ptr<rocksdb::Statistics> statistics_;
+  std::shared_ptr<rocksdb::EventListener> listener_;
+  EngineGate gate_;
   uint64_t write_buffer_bytes_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};

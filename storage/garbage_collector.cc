@@ -121,6 +121,8 @@ GarbageCollector::Stats GarbageCollector::GetStats() const {
 // ---- removing ----
 
 uint64_t GarbageCollector::Run(uint64_t rows_max) {
+  const EngineUse use(engine_.gate());
+  if (!use.ok()) return 0;
   std::lock_guard lock(run_mu_);
   uint64_t rows = 0;
   if (whole_pending_.exchange(false, std::memory_order_acquire)) {
@@ -171,6 +173,8 @@ void GarbageCollector::NoteFreed(Family family, std::string_view lower, std::str
 }
 
 bool GarbageCollector::CompactFreed() {
+  const EngineUse use(engine_.gate());
+  if (!use.ok()) return false;
   bool any = false;
   for (int i = 0; i < kFamilies; ++i) {
     std::optional<Freed> freed;

@@ -31,10 +31,33 @@ rocksdb::ReadOptions OptionsOf(ReadTier tier, const rocksdb::Snapshot* snapshot)
 
 ReadView::ReadView(Storage& storage, int64_t now_ms, ReadTier tier) : storage_(storage), now_ms_(now_ms), tier_(tier) {}
 
-ReadView::~ReadView() = default;
+ReadView::~ReadView() {
+  snapshot_.reset();
+  LeaveEngine();
+}
+
+Status ReadView::EnterEngine() {
+  if (snapshot_failed_ != Status::kOk) return snapshot_failed_;
+  if (engine_slot_ != EngineGate::kClosed || HoldsEngine()) return Status::kOk;
+  EngineGate& gate = storage_.impl().engine.gate();
+  if (tier_ == ReadTier::kMemory) {
+    engine_slot_ = gate.TryEnter();
+    return engine_slot_ != EngineGate::kClosed ? Status::kOk : Status::kIncomplete;
+  }
+  engine_slot_ = gate.Enter();
+  return engine_slot_ != EngineGate::kClosed ? Status::kOk : Status::kIoError;
+}
+
+void ReadView::LeaveEngine() {
+  if (engine_slot_ == EngineGate::kClosed) return;
+  storage_.impl().engine.gate().Leave(engine_slot_);
+  engine_slot_ = EngineGate::kClosed;
+}
 
 void ReadView::RequireSnapshot() {
   if (snapshot_ != nullptr) return;
+  snapshot_failed_ = EnterEngine();
+  if (snapshot_failed_ != Status::kOk) return;
   Storage::Impl& impl = storage_.impl();
   snapshot_ = std::make_unique<SnapshotHolder>();
   snapshot_->db = impl.engine.db();
@@ -47,6 +70,7 @@ Namespace ReadView::NamespaceOf(DbIndex db) const {
 }
 
 Status ReadView::LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* record) {
+  if (snapshot_failed_ != Status::kOk) return snapshot_failed_;
   // What was committed after the snapshot, or is being committed, does not count.
   const uint64_t sequence_max =
       snapshot_ == nullptr ? RecordCache::kAnySequence : snapshot_->snapshot->GetSequenceNumber();
@@ -56,6 +80,7 @@ Status ReadView::LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* recor
 }
 
 Status ReadView::ReadRecordFromDisk(Namespace ns, const HashedKey& key, RecordPtr* record) {
+  if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
   Storage::Impl& impl = storage_.impl();
   const KeyLocks::Stripe stripe = KeyLocks::StripeOf(key.hash);
   const uint64_t version = impl.locks.Version(stripe);
@@ -96,6 +121,7 @@ Status ReadView::GetRecord(DbIndex db, const HashedKey& key, ValueType type, Rec
 }
 
 Status ReadView::GetRow(RowFamily family, std::string_view row_key, std::string* value) {
+  if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
   Storage::Impl& impl = storage_.impl();
   const rocksdb::Snapshot* snapshot = snapshot_ == nullptr ? nullptr : snapshot_->snapshot;
   return FromRocks(
@@ -105,6 +131,7 @@ Status ReadView::GetRow(RowFamily family, std::string_view row_key, std::string*
 
 Status ReadView::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
                           void* context) {
+  if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
   Storage::Impl& impl = storage_.impl();
   rocksdb::ReadOptions options = OptionsOf(tier_, snapshot_ == nullptr ? nullptr : snapshot_->snapshot);
   const rocksdb::Slice end = ToSlice(upper);
@@ -118,6 +145,7 @@ Status ReadView::ScanRows(RowFamily family, std::string_view lower, std::string_
 
 Status ReadView::ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
                              void* context) {
+  if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
   Storage::Impl& impl = storage_.impl();
   const Namespace ns = NamespaceOf(db);
   KeyBuffer lower;

@@ -75,6 +75,13 @@ class ReadView {
   // The stored record, expired or not, from the cache or from disk.
   Status LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* record);
 
+  // Before the first call of RocksDB: from here on it is not closed (EngineGate). kIncomplete when it is being reopened and
+  // the tier is kMemory; with kDisk it waits. kIoError when it could not be opened again.
+  Status EnterEngine();
+  void LeaveEngine();
+  // Whether something else keeps RocksDB open for this view.
+  virtual bool HoldsEngine() const { return false; }
+
   Storage& storage_;
   int64_t now_ms_;
   ReadTier tier_;
@@ -86,6 +93,8 @@ class ReadView {
 
   struct SnapshotHolder;
   std::unique_ptr<SnapshotHolder> snapshot_;
+  int engine_slot_ = -1;                  // EngineGate's
+  Status snapshot_failed_ = Status::kOk;  // what every read answers when RequireSnapshot could not have one
 };
 
 // Lambdas for the visitors above, without a std::function: ScanRows(view, family, lower, upper, [&](key, value) { … }).

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "storage/key_codec.h"
+#include "storage/posix_file.h"
 #include "storage/storage_impl.h"
 
 namespace basalt::storage {
@@ -34,16 +35,27 @@ std::string ToHex(std::string_view bytes) {
   return hex;
 }
 
+void FromHex(std::string_view hex, char* out) {
+  const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) *out++ = static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1]));
+}
+
 }  // namespace
 
 Storage::Impl::Impl(const StorageOptions& storage_options)
     : options(storage_options),
+      listener(std::make_shared<EngineListener>(writes, [this] { guardian.Wake(); })),
       engine(storage_options, storage_options.dir + "/db"),
       cache(locks, MemorySplit::Of(storage_options.memory_bytes).record_cache_bytes),
       databases(storage_options.databases),
       garbage(engine, cache),
-      durability(engine),
-      memory_bytes(storage_options.memory_bytes) {}
+      durability(engine, writes),
+      guardian(*this),
+      backups(*this),
+      memory_bytes(storage_options.memory_bytes) {
+  engine.SetListener(listener);
+  writes.SetFailureHook([this] { guardian.Wake(); });
+}
 
 Storage::Impl::~Impl() = default;
 
@@ -58,17 +70,16 @@ bool Storage::Impl::Open(std::string* error) {
     *error = "databases must be between 1 and 65535";
     return false;
   }
-  rocksdb::Env* env = options.env != nullptr ? options.env : rocksdb::Env::Default();
-  rocksdb::Status status = env->CreateDirIfMissing(options.dir);
-  if (!status.ok()) {
-    *error = "cannot create " + options.dir + ": " + status.ToString();
-    return false;
-  }
-  status = engine.Open();
+  folder = DataFolder::Open(options.dir, error);
+  if (folder == nullptr) return false;
+  std::unique_ptr<SyncedMarker> marker = SyncedMarker::Open(folder->marker_path(), error);
+  if (marker == nullptr || !CheckLog(*marker, error)) return false;
+  const rocksdb::Status status = engine.Open();
   if (!status.ok()) {
     *error = "cannot open " + engine.path() + ": " + status.ToString();
     return false;
   }
+  if (!AcceptLog(marker.get(), error)) return false;
   if (!LoadIdentity(error)) return false;
   Status loaded = databases.Load(engine);
   if (loaded == Status::kOk) loaded = garbage.Load();
@@ -76,8 +87,53 @@ bool Storage::Impl::Open(std::string* error) {
     *error = "cannot read the databases in " + engine.path() + ": " + std::string(StatusName(loaded));
     return false;
   }
+  if (!backups.Open(error)) return false;
+  // What the databases wrote just now is in the WAL only.
+  rocksdb::Status synced = engine.db()->SyncWAL();
+  if (!synced.ok()) {
+    *error = "cannot sync " + engine.path() + ": " + synced.ToString();
+    return false;
+  }
   durability.Start(options.sync_policy);
+  guardian.Start(std::move(marker));
   return true;
+}
+
+rocksdb::Env* Storage::Impl::env() const { return options.env != nullptr ? options.env : rocksdb::Env::Default(); }
+
+bool Storage::Impl::CheckLog(const SyncedMarker& marker, std::string* error) const {
+  if (marker.sequence() == 0 || FileExists(folder->accept_loss_path())) return true;
+  uint64_t last = 0;
+  const rocksdb::Status status = engine.FindLastSequence(&last);
+  if (!status.ok() && !status.IsNotFound()) {
+    *error = "cannot read " + engine.path() + ": " + status.ToString();
+    return false;
+  }
+  if (last >= marker.sequence()) return true;
+  *error = engine.path() + ": the log ends at change " + std::to_string(last) + " but was synced up to " +
+           std::to_string(marker.sequence()) + ", so writes that were safe on the disk are missing; nothing was changed. " +
+           "To start without them, create the file " + folder->accept_loss_path();
+  return false;
+}
+
+bool Storage::Impl::AcceptLog(SyncedMarker* marker, std::string* error) const {
+  const uint64_t last = engine.LatestSequence();
+  const std::string accept = folder->accept_loss_path();
+  int failed = 0;
+  if (last < marker->sequence()) {
+    if (!FileExists(accept)) {
+      *error = engine.path() + ": the log was recovered up to change " + std::to_string(last) + " but was synced up to " +
+               std::to_string(marker->sequence()) + ". To start without what is missing, create the file " + accept;
+      return false;
+    }
+    LOG(WARNING) << engine.path() << ": changes " << last + 1 << " to " << marker->sequence()
+                 << " were synced and are missing; accepted because of " << accept;
+    failed = marker->Write(last);
+    if (failed == 0) failed = marker->Write(last);  // both slots
+  }
+  if (failed == 0) failed = RemoveFile(accept);
+  if (failed != 0) *error = FileError("update", folder->marker_path(), failed);
+  return failed == 0;
 }
 
 bool Storage::Impl::LoadIdentity(std::string* error) {
@@ -94,7 +150,8 @@ bool Storage::Impl::LoadIdentity(std::string* error) {
     std::random_device random;
     row.assign(kIdentityRowBytes, '\0');
     PutBig32(row.data(), kDiskFormat);
-    for (size_t at = 4; at < kIdentityRowBytes; at += 4) PutBig32(row.data() + at, random());
+    FromHex(folder->identity(), row.data() + 4);
+    for (size_t at = 4 + kIdentityBytes; at < kIdentityRowBytes; at += 4) PutBig32(row.data() + at, random());
     rocksdb::WriteOptions options_synced;
     options_synced.sync = true;
     const rocksdb::Status written =
@@ -114,6 +171,10 @@ bool Storage::Impl::LoadIdentity(std::string* error) {
     return false;
   }
   identity = ToHex(std::string_view(row).substr(4, kIdentityBytes));
+  if (identity != folder->identity()) {
+    *error = engine.path() + " belongs to another data folder: it is of " + identity + ", the folder of " + folder->identity();
+    return false;
+  }
   hash_seed = GetBig64(row.data() + 4 + kIdentityBytes);
   return true;
 }
@@ -123,6 +184,7 @@ bool Storage::Impl::LoadIdentity(std::string* error) {
 void Storage::Impl::StartThreads(Storage& storage) {
   if (!options.background) return;
   durability.StartThread();
+  guardian.StartThread();
   threads_.emplace_back([this, &storage] { RunExpireThread(storage); });
   threads_.emplace_back([this] { RunGarbageThread(); });
 }
@@ -133,6 +195,7 @@ void Storage::Impl::StopThreads() {
     stopping_ = true;
   }
   stop_changed_.notify_all();
+  guardian.StopThread();  // first: from here on RocksDB stays as it is
   engine.CancelCompactions();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -149,7 +212,7 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
   int64_t pause_ms = kExpirePeriodMs;
   while (SleepFor(pause_ms)) {
     pause_ms = kExpirePeriodMs;
-    if (ttl.enabled() && durability.WritesAllowed() == Status::kOk) {
+    if (ttl.enabled() && writes.WritesAllowed() == Status::kOk) {
       const auto started = std::chrono::steady_clock::now();
       const uint64_t removed = ttl.Run(storage, kExpireKeysPerRun);
       const auto took = std::chrono::steady_clock::now() - started;
@@ -167,7 +230,7 @@ void Storage::Impl::RunGarbageThread() {
   int idle_rounds = 0;
   while (SleepFor(pause_ms)) {
     pause_ms = kGarbagePeriodMs;
-    if (durability.WritesAllowed() != Status::kOk) continue;
+    if (writes.WritesAllowed() != Status::kOk) continue;
     if (garbage.Run(kGarbageRowsPerRun) >= kGarbageRowsPerRun) {
       pause_ms = 10;
       idle_rounds = 0;
@@ -193,6 +256,7 @@ Storage::Storage(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Storage::~Storage() {
   impl_->StopThreads();
   if (SyncNow() != Status::kOk) LOG(ERROR) << "the WAL could not be synced at the end";
+  impl_->guardian.WriteMarker();
 }
 
 HashedKey Storage::Hash(std::string_view key) const {
@@ -225,9 +289,15 @@ void Storage::WhenReplyMayLeave(uint64_t sequence, std::function<void(Status)> d
 }
 Status Storage::SyncNow() { return impl_->durability.SyncNow(); }
 uint64_t Storage::LastSyncedSequence() const { return impl_->durability.LastSyncedSequence(); }
-uint64_t Storage::LastSequence() const { return impl_->engine.LatestSequence(); }
-Health Storage::health() const { return impl_->durability.health(); }
-std::string Storage::HealthReason() const { return impl_->durability.HealthReason(); }
+uint64_t Storage::LastSequence() const {
+  const EngineUse use(impl_->engine.gate());
+  return use.ok() ? impl_->engine.LatestSequence() : LastSyncedSequence();
+}
+Health Storage::health() const { return impl_->writes.health(); }
+std::string Storage::HealthReason() const { return impl_->writes.Reason(); }
+
+Status Storage::Backup(std::string* path, std::string* error) { return impl_->backups.Make(path, error); }
+BackupStatus Storage::backup_status() const { return impl_->backups.status(); }
 
 uint64_t Storage::RunExpireCycle(uint64_t keys_max) { return impl_->ttl.Run(*this, keys_max); }
 void Storage::SetActiveExpire(bool on) { impl_->ttl.SetActive(on); }
@@ -236,10 +306,14 @@ void Storage::SetExpireObserver(CommitObserver* observer) { impl_->ttl.SetObserv
 uint64_t Storage::RunGarbageCycle(uint64_t rows_max) { return impl_->garbage.Run(rows_max); }
 
 void Storage::Compact() {
+  const EngineUse use(impl_->engine.gate());
+  if (!use.ok()) return;
   for (int i = 0; i < kFamilies; ++i) impl_->engine.CompactRange(static_cast<Family>(i), {}, {});
 }
 
 Status Storage::Flush() {
+  const EngineUse use(impl_->engine.gate());
+  if (!use.ok()) return Status::kIoError;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   for (int i = 0; i < kFamilies; ++i) handles.push_back(impl_->engine.handle(static_cast<Family>(i)));
   return FromRocks(impl_->engine.db()->Flush(rocksdb::FlushOptions(), handles), "flushing");
@@ -249,7 +323,8 @@ void Storage::SetMemoryBytes(uint64_t bytes) {
   const MemorySplit split = MemorySplit::Of(bytes);
   impl_->memory_bytes.store(bytes);
   impl_->cache.SetBudget(split.record_cache_bytes);
-  impl_->engine.SetMemory(split);
+  const EngineUse use(impl_->engine.gate());
+  impl_->engine.SetMemory(split);  // also when there is nothing inside: for the next time it is opened
 }
 
 void Storage::ResetStats() {
@@ -280,13 +355,19 @@ StorageStats Storage::Stats() const {
   stats.garbage_rows_estimate = garbage.rows_pending;
   stats.garbage_rows_removed = garbage.rows_removed;
   stats.lock_waits = impl_->locks.waits();
-  impl_->engine.AddStats(&stats);
+  stats.reopens = impl_->guardian.reopens();
+  stats.disk_free_bytes = impl_->guardian.free_bytes();
+  stats.write_stalls = impl_->listener->stalls();
+  stats.compactions = impl_->listener->compactions();
+  const EngineUse use(impl_->engine.gate());
+  if (use.ok()) impl_->engine.AddStats(&stats);
   return stats;
 }
 
 std::string Storage::RocksdbProperty(std::string_view name) const {
   std::string value;
-  if (!impl_->engine.db()->GetProperty(ToSlice(name), &value)) return "";
+  const EngineUse use(impl_->engine.gate());
+  if (!use.ok() || !impl_->engine.db()->GetProperty(ToSlice(name), &value)) return "";
   return value;
 }
 

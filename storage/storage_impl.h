@@ -8,13 +8,18 @@
 #include <thread>
 #include <vector>
 
+#include "storage/backups.h"
+#include "storage/data_folder.h"
 #include "storage/database.h"
 #include "storage/durability.h"
 #include "storage/engine.h"
+#include "storage/engine_listener.h"
 #include "storage/garbage_collector.h"
+#include "storage/guardian.h"
 #include "storage/record_cache.h"
 #include "storage/storage.h"
 #include "storage/ttl_index.h"
+#include "storage/write_switch.h"
 
 namespace basalt::storage {
 
@@ -30,11 +35,15 @@ class Storage::Impl {
   void StopThreads();
 
   int64_t NowMs() const;
+  rocksdb::Env* env() const;
 
   const StorageOptions options;
   uint64_t hash_seed = 0;
   std::string identity;
 
+  std::unique_ptr<DataFolder> folder;  // once Open has it
+  WriteSwitch writes;
+  std::shared_ptr<EngineListener> listener;
   KeyLocks locks;
   ExclusiveGate gate;
   Engine engine;
@@ -43,6 +52,8 @@ class Storage::Impl {
   GarbageCollector garbage;
   TtlIndex ttl;
   Durability durability;
+  Guardian guardian;
+  Backups backups;
 
   std::atomic<uint64_t> commits{0};
   std::atomic<uint64_t> commit_keys{0};
@@ -50,11 +61,12 @@ class Storage::Impl {
   std::atomic<uint64_t> expired_keys{0};
   std::atomic<uint64_t> memory_bytes;
 
-  mutable std::mutex backup_mu;
-  BackupStatus backup;  // guarded by backup_mu
-
  private:
   bool LoadIdentity(std::string* error);
+  // Whether the log reaches as far as it was synced. Changes nothing.
+  bool CheckLog(const SyncedMarker& marker, std::string* error) const;
+  // The same of what was recovered; a loss that the administrator accepted is put on record.
+  bool AcceptLog(SyncedMarker* marker, std::string* error) const;
   void RunExpireThread(Storage& storage);
   void RunGarbageThread();
   // False when the threads are to stop.

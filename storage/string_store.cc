@@ -15,6 +15,10 @@ namespace {
 
 // A change of more bytes than this does not go into one WriteBatch (DESIGN §4, large changes).
 constexpr uint64_t kLargeChangeBytes = 1 << 20;
+// … unless writing the whole string anew would be that many times as much: then a batch of up to kInPlaceBytesMax it
+// is.
+constexpr uint64_t kInPlaceFactor = 8;
+constexpr uint64_t kInPlaceBytesMax = 8 << 20;
 // A string set whole of up to this size is converted to small chunks when it is changed in part.
 constexpr uint64_t kConvertBytesMax = 1 << 20;
 constexpr size_t kEmbstrBytesMax = 44;  // Redis' OBJ_ENCODING_EMBSTR_SIZE_LIMIT
@@ -232,7 +236,9 @@ Status ChangeString(WriteTxn& txn, DbIndex db, const HashedKey& key, const OldSt
     return Status::kOk;
   }
   if (old.inlined()) return Rewrite(txn, db, key, old, offset, bytes, StringLayout::kInParts);
-  if (bytes.size() > kLargeChangeBytes) return Rewrite(txn, db, key, old, offset, bytes, old.chunked.layout);
+  const bool in_place = bytes.size() <= kLargeChangeBytes ||
+                        (bytes.size() <= kInPlaceBytesMax && old.length / kInPlaceFactor >= bytes.size());
+  if (!in_place) return Rewrite(txn, db, key, old, offset, bytes, old.chunked.layout);
   if (old.chunked.layout == StringLayout::kWhole && old.length <= kConvertBytesMax) {
     return Rewrite(txn, db, key, old, offset, bytes, StringLayout::kInParts);
   }

@@ -14,6 +14,8 @@
 namespace basalt::storage {
 
 uint64_t TtlIndex::Run(Storage& storage, uint64_t keys_max) {
+  const EngineUse use(storage.impl().engine.gate());
+  if (!use.ok()) return 0;
   std::lock_guard lock(run_mu_);
   const auto started = std::chrono::steady_clock::now();
   const int64_t now_ms = storage.NowMs();
@@ -97,6 +99,8 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
 }
 
 void TtlIndex::EstimateAverages(Storage& storage) {
+  const EngineUse use(storage.impl().engine.gate());
+  if (!use.ok()) return;
   Storage::Impl& impl = storage.impl();
   const int64_t now_ms = storage.NowMs();
   for (int i = 0; i < impl.databases.size(); ++i) {

@@ -86,6 +86,8 @@ Namespace WriteTxn::NamespaceOf(DbIndex db) const {
   return impl_->namespaces ? (*impl_->namespaces)[db] : ReadView::NamespaceOf(db);
 }
 
+bool WriteTxn::HoldsEngine() const { return impl_->inside_gate || impl_->exclusive; }
+
 Status WriteTxn::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) {
   Impl& impl = *impl_;
   const Namespace ns = NamespaceOf(db);
@@ -295,11 +297,11 @@ Status WriteTxn::WriteLargeRow(std::string_view row_key, std::string_view value)
 Status WriteTxn::EndLargeObject() { return impl_->FlushLarge(); }
 
 Status WriteTxn::Impl::FlushLarge() {
-  const Status allowed = storage.durability.WritesAllowed();
+  const Status allowed = storage.writes.WritesAllowed();
   if (allowed != Status::kOk) return allowed;
   const rocksdb::Status written = storage.engine.db()->Write(rocksdb::WriteOptions(), &large_batch);
   large_batch.Clear();
-  if (!written.ok()) storage.durability.WriteFailed(written);
+  if (!written.ok()) storage.writes.Failed("write to the log", written);
   return FromRocks(written, "writing rows of a large object");
 }
 

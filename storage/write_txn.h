@@ -122,6 +122,7 @@ class WriteTxn : public ReadView {
 
  protected:
   Namespace NamespaceOf(DbIndex db) const override;
+  bool HoldsEngine() const override;  // while it shares the exclusive gate, or has it alone
 
  private:
   class Impl;

@@ -2,6 +2,12 @@
 
 namespace basalt::storage {
 
+namespace {
+
+constexpr size_t kKeptBatchBytes = 1 << 20;  // the memory of a larger batch is given back
+
+}  // namespace
+
 // ---- building ----
 
 void WriteTxn::Impl::BuildRecord(const Entry& entry) {
@@ -222,6 +228,7 @@ void WriteTxn::Impl::Clear() {
   namespaces.reset();
   undo.clear();
   arena.Reset();
+  if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
   marks.clear();
   changed = false;
   failed = Status::kOk;
@@ -243,9 +250,10 @@ Status WriteTxn::Commit(CommitObserver* observer, bool no_slowdown, uint64_t* se
   if (!impl.changed) {
     impl.Clear();
     impl.Unlock();
+    LeaveEngine();
     return Status::kOk;
   }
-  Status status = impl.failed != Status::kOk ? impl.failed : storage.durability.WritesAllowed();
+  Status status = impl.failed != Status::kOk ? impl.failed : storage.writes.WritesAllowed();
   if (status == Status::kOk) {
     impl.BuildBatch();
     impl.MarkPending();
@@ -257,7 +265,7 @@ Status WriteTxn::Commit(CommitObserver* observer, bool no_slowdown, uint64_t* se
       if (status != Status::kOk) {
         impl.Unmark(status != Status::kIncomplete);
         if (status == Status::kIncomplete) return status;
-        storage.durability.WriteFailed(written);
+        storage.writes.Failed("write to the log", written);
         status = Status::kIoError;
       }
     }
@@ -271,12 +279,14 @@ Status WriteTxn::Commit(CommitObserver* observer, bool no_slowdown, uint64_t* se
   if (status != Status::kOk) storage.commit_failures.fetch_add(1, std::memory_order_relaxed);
   impl.Clear();
   impl.Unlock();
+  LeaveEngine();
   return status;
 }
 
 void WriteTxn::Abort() {
   impl_->Clear();
   impl_->Unlock();
+  LeaveEngine();
 }
 
 }  // namespace basalt::storage

@@ -231,6 +231,8 @@ class ZeroedBuffer {
 };
 
 constexpr size_t kSparseWindowBytes = 64 * 1024;
+constexpr size_t kSparseWindowsMax =
+    16;  // a result of more than 1 MiB is a large change, and StringStore::Set knows how
 
 Status ParseBitOp(const CommandContext& ctx, BitOp* op) {
   const std::string_view name = ctx.arg(1);
@@ -285,13 +287,14 @@ Status StoreSparse(CommandContext& ctx, const HashedKey& key, std::string_view b
   return Ok();
 }
 
+// At least half of it zeros, and the rest little enough for one batch.
 bool IsSparse(std::string_view bytes) {
-  size_t windows = 0, zero_windows = 0;
+  size_t windows = 0, full_windows = 0;
   for (size_t at = 0; at < bytes.size(); at += kSparseWindowBytes) {
     ++windows;
-    zero_windows += IsAllZero(bytes.substr(at, kSparseWindowBytes));
+    full_windows += !IsAllZero(bytes.substr(at, kSparseWindowBytes));
   }
-  return windows > 1 && zero_windows * 2 >= windows;
+  return windows > 1 && full_windows * 2 <= windows && full_windows <= kSparseWindowsMax;
 }
 
 Status StoreBitOpResult(CommandContext& ctx, const HashedKey& key, std::string_view bytes) {

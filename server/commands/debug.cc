@@ -218,10 +218,11 @@ Status Protocol(CommandContext& ctx) {
   } else if (is("push")) {
     if (reply.version() != net::RespVersion::kResp3)
       return Status::Message("ERR RESP2 is not supported by this command");
+    // A push goes between replies, never inside one: behind this one.
+    reply.Bulk("Some real reply following the push reply");
     reply.Push(2);
     reply.Bulk("server-cpu-usage");
     reply.Integer(42);
-    reply.Bulk("Some real reply following the push reply");
   } else if (is("true") || is("false")) {
     reply.Bool(is("true"));
   } else if (is("verbatim")) {

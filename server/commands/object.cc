@@ -4,7 +4,7 @@
 
 #include "server/acl_categories.h"
 #include "server/commands/families.h"
-#include "server/commands/help_reply.h"
+#include "server/commands/help.h"
 #include "server/commands/key_access.h"
 #include "server/config_table.h"
 
@@ -100,8 +100,7 @@ Status ObjectHelp(CommandContext& ctx) {
       "IDLETIME <key>", "    Seconds since the key was last used.",
       "REFCOUNT <key>", "    How many references the value has.",
   };
-  ReplyHelp(ctx, kLines);
-  return Ok();
+  return WriteHelp(ctx, kLines);
 }
 
 // ---- rows ----

@@ -46,8 +46,7 @@ Status WaitAof(CommandContext& ctx) {
   int64_t local = 0, replicas = 0, deadline_ms = 0;
   if (!ParseInteger(ctx.arg(1), &local)) return ErrorCode::kNotInteger;
   if (local < 0 || local > 1) return Status::Message("ERR value is out of range, value must between 0 and 1");
-  if (!ParseInteger(ctx.arg(2), &replicas)) return ErrorCode::kNotInteger;
-  if (replicas < 0) return ErrorCode::kMustBePositive;
+  if (!ParseInteger(ctx.arg(2), &replicas) || replicas < 0) return ErrorCode::kMustBePositive;
   BASALT_RETURN_IF_ERROR(ParseTimeout(ctx, ctx.arg(3), &deadline_ms));
   if (local > 0 && !ctx.services.config.current().appendonly) {
     return Status::Message("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");

@@ -11,8 +11,8 @@ namespace {
 Status NothingRuns(CommandContext&) { return Status::Message("NOTBUSY No scripts in execution right now."); }
 
 Status FunctionFlush(CommandContext& ctx) {
-  if (ctx.argc() > 3 ||
-      (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
+  if (ctx.argc() > 3) return SubcommandSyntaxError(ctx);
+  if (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async")) {
     return Status::Message("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   }
   ctx.reply.Ok();
@@ -70,8 +70,8 @@ Status ScriptExists(CommandContext& ctx) {
 }
 
 Status ScriptFlush(CommandContext& ctx) {
-  if (ctx.argc() > 3 ||
-      (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
+  if (ctx.argc() > 3) return SubcommandSyntaxError(ctx);
+  if (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async")) {
     return Status::Message("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
   ctx.reply.Ok();

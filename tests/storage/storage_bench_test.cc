@@ -2,9 +2,8 @@
 //   storage_test --gtest_also_run_disabled_tests --gtest_filter='*Bench*'
 // and under `perf stat -e instructions:u,instructions:k` for instructions per operation.
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 
 #include "storage/storage_impl.h"
 #include "tests/storage/storage_fixture.h"
@@ -17,7 +16,8 @@ class DISABLED_StorageBench : public StorageTest {
   static constexpr int kKeys = 10000;
 
   void SetUp() override {
-    memory_bytes_ = 512 << 20;
+    const char* mib = std::getenv("BENCH_MEMORY_MIB");
+    memory_bytes_ = (mib != nullptr ? std::strtoull(mib, nullptr, 10) : 512) << 20;
     StorageTest::SetUp();
     for (int i = 0; i < kKeys; ++i) names_.push_back("memtier-" + std::to_string(1000000 + i));
     for (const std::string& name : names_) ASSERT_EQ(Set(name, value_), Status::kOk);
@@ -27,10 +27,20 @@ class DISABLED_StorageBench : public StorageTest {
   void Measure(const char* what, int operations, Run&& run) {
     const char* scale = std::getenv("BENCH_SCALE");
     if (scale != nullptr) operations *= std::atoi(scale);
-    const auto started = std::chrono::steady_clock::now();
+    const double wall = Seconds(CLOCK_MONOTONIC);
+    const double thread = Seconds(CLOCK_THREAD_CPUTIME_ID);
+    const double process = Seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < operations; ++i) run(i);
-    const double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
-    std::printf("%-28s %8.3f us/op  (%d operations)\n", what, us / operations, operations);
+    const double us = 1e6 / operations;
+    std::printf("%-28s %8.3f us/op CPU of the thread, %8.3f of the process, %8.3f wall\n", what,
+                (Seconds(CLOCK_THREAD_CPUTIME_ID) - thread) * us, (Seconds(CLOCK_PROCESS_CPUTIME_ID) - process) * us,
+                (Seconds(CLOCK_MONOTONIC) - wall) * us);
+  }
+
+  static double Seconds(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
   }
 
   const std::string& Name(int i) const { return names_[static_cast<uint32_t>(i) * 7919u % kKeys]; }
