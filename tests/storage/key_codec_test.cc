@@ -153,7 +153,7 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   EncodeDeadNamespaceKey(1, &key);
   examples.emplace_back("dead name space key", Hex(key.view()));
 
-  const std::string path = std::string(__FILE__).substr(0, std::string(__FILE__).rfind("tests/")) + "storage/FORMAT.md";
+  const std::string path = BASALT_SOURCE_DIR "/storage/FORMAT.md";
   std::FILE* file = std::fopen(path.c_str(), "r");
   ASSERT_NE(file, nullptr) << path;
   std::string text;
