@@ -120,7 +120,7 @@ class RedisCli(Programs):
         master, _ = self.at_terminal()
         self.until(master, r"%d> " % self.server.port)
         os.write(master, b"help set\r")
-        text = self.until(master, r"group: string")
+        text = self.until(master, r"group: string[\s\S]*%d> " % self.server.port)
         self.assertRegex(text, r"summary: \S+")
         self.assertRegex(text, r"since: 1\.0\.0")
         os.write(master, b"getra\t")

@@ -57,6 +57,9 @@ class RecordingObserver : public CommitObserver {
       seen += kind + std::string(change.key.key) + " ";
     }
   }
+  void OnDatabasesReplaced(std::span<const DbIndex> dbs) override {
+    for (DbIndex db : dbs) seen += "db" + std::to_string(db) + " ";
+  }
   std::string seen;
 };
 
@@ -172,6 +175,7 @@ TEST_F(CommitProtocolTest, ValuesNeverGoBackwards) {
           std::atomic<int64_t>* value;
           int64_t next;
           void OnCommitted(std::span<const Change>) override { value->store(next); }
+          void OnDatabasesReplaced(std::span<const DbIndex>) override {}
         } observer;
         observer.value = &acknowledged[k];
         observer.next = next;
