@@ -8,15 +8,11 @@
 namespace basalt {
 
 void ClientPause::Pause(int64_t until_ms, Scope scope) {
-  {
-    std::lock_guard lock(mu_);
-    const bool active = scope_.load(std::memory_order_relaxed) != Scope::kNone;
-    until_ms_.store(active ? std::max(until_ms, until_ms_.load(std::memory_order_relaxed)) : until_ms, std::memory_order_relaxed);
-    scope_.store(std::max(scope, scope_.load(std::memory_order_relaxed)), std::memory_order_release);
-    storage_.PauseExpire(true);
-  }
-  // Groups that passed the check before the store above are inside the gate: see them out.
-  storage::ExclusiveGate::Closed drained(storage_.gate());
+  std::lock_guard lock(mu_);
+  const bool active = scope_.load(std::memory_order_relaxed) != Scope::kNone;
+  until_ms_.store(active ? std::max(until_ms, until_ms_.load(std::memory_order_relaxed)) : until_ms, std::memory_order_relaxed);
+  scope_.store(std::max(scope, scope_.load(std::memory_order_relaxed)), std::memory_order_release);
+  storage_.PauseExpire(true);
 }
 
 void ClientPause::Unpause() {

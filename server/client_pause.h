@@ -18,7 +18,8 @@ class ClientPause {
 
   ClientPause(storage::Storage& storage, ParkedRegistry& parked) : storage_(storage), parked_(parked) {}
 
-  // Extends or widens what is in force, as Redis does; returns when the writes that were running are done. REQUIRES: slow lane.
+  // Extends or widens what is in force, as Redis does. REQUIRES: the caller has the exclusive gate closed (CLIENT PAUSE's row says so, alone
+  // and inside EXEC): the writes that were running are done, and those that wait for the gate look here again.
   void Pause(int64_t until_ms, Scope scope);
   void Unpause();
   // Ends a pause whose time has come; called periodically.
