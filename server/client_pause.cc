@@ -7,29 +7,33 @@
 
 namespace basalt {
 
+namespace {
+
+constexpr int64_t kUntilMax = int64_t{1} << 60;  // leaves room for the scope
+
+}  // namespace
+
 void ClientPause::Pause(int64_t until_ms, Scope scope) {
-  {
-    std::lock_guard lock(mu_);
-    const bool active = scope_.load(std::memory_order_relaxed) != Scope::kNone;
-    until_ms_.store(active ? std::max(until_ms, until_ms_.load(std::memory_order_relaxed)) : until_ms, std::memory_order_relaxed);
-    scope_.store(std::max(scope, scope_.load(std::memory_order_relaxed)), std::memory_order_release);
-    storage_.PauseExpire(true);
-  }
-  // Groups that passed the check before the store above are inside the gate: see them out.
-  storage::ExclusiveGate::Closed drained(storage_.gate());
+  std::lock_guard lock(mu_);
+  until_ms = std::min(until_ms, kUntilMax);
+  // One whose time has come is over, whether or not Tick has seen it yet: it must not widen or lengthen this one.
+  const Scope active = this->scope(storage_.NowMs());
+  if (active != Scope::kNone) until_ms = std::max(until_ms, this->until_ms());
+  state_.store(Pack(until_ms, std::max(scope, active)), std::memory_order_release);
+  storage_.PauseExpire(true);
 }
 
 void ClientPause::Unpause() {
   {
     std::lock_guard lock(mu_);
-    scope_.store(Scope::kNone, std::memory_order_release);
+    state_.store(0, std::memory_order_release);
     storage_.PauseExpire(false);
   }
   parked_.WakeAllPostponed();
 }
 
 void ClientPause::Tick(int64_t now_ms) {
-  if (scope_.load(std::memory_order_acquire) != Scope::kNone && scope(now_ms) == Scope::kNone) Unpause();
+  if (state_.load(std::memory_order_acquire) != 0 && scope(now_ms) == Scope::kNone) Unpause();
 }
 
 }  // namespace basalt

@@ -18,26 +18,30 @@ class ClientPause {
 
   ClientPause(storage::Storage& storage, ParkedRegistry& parked) : storage_(storage), parked_(parked) {}
 
-  // Extends or widens what is in force, as Redis does; returns when the writes that were running are done. REQUIRES: slow lane.
+  // Extends or widens what is in force, as Redis does. REQUIRES: the caller has the exclusive gate closed (CLIENT PAUSE's row says so, alone
+  // and inside EXEC): the writes that were running are done, and those that wait for the gate look here again.
   void Pause(int64_t until_ms, Scope scope);
   void Unpause();
   // Ends a pause whose time has come; called periodically.
   void Tick(int64_t now_ms);
 
-  // One relaxed load when nothing is paused.
+  // One load.
   Scope scope(int64_t now_ms) const {
-    const Scope scope = scope_.load(std::memory_order_acquire);
-    if (scope == Scope::kNone || now_ms >= until_ms_.load(std::memory_order_relaxed)) return Scope::kNone;
-    return scope;
+    const uint64_t state = state_.load(std::memory_order_acquire);
+    return state == 0 || now_ms >= UntilOf(state) ? Scope::kNone : ScopeOf(state);
   }
-  int64_t until_ms() const { return until_ms_.load(std::memory_order_relaxed); }
+  int64_t until_ms() const { return UntilOf(state_.load(std::memory_order_acquire)); }
 
  private:
+  static uint64_t Pack(int64_t until_ms, Scope scope) { return static_cast<uint64_t>(until_ms) << 2 | static_cast<uint64_t>(scope); }
+  static int64_t UntilOf(uint64_t state) { return static_cast<int64_t>(state >> 2); }
+  static Scope ScopeOf(uint64_t state) { return static_cast<Scope>(state & 3); }
+
   storage::Storage& storage_;
   ParkedRegistry& parked_;
   std::mutex mu_;  // one change at a time
-  std::atomic<Scope> scope_{Scope::kNone};
-  std::atomic<int64_t> until_ms_{0};
+  // Moment and scope in one word, so that nobody sees the one of an old pause with the other of a new one: until_ms << 2 | scope.
+  std::atomic<uint64_t> state_{0};
 };
 
 }  // namespace basalt

@@ -303,7 +303,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   Status status = spec.handler(context);
   if (txn != nullptr) status.ok() ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
-  if (view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
+  const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
+  if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
 
   if (!status.ok()) batch.replies.Truncate(from);

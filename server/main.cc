@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   std::string error;
   if (!FLAGS_config.empty() && !config.LoadFile(FLAGS_config, &error)) return Fail(error);
   if (!config.LoadFlags(&error)) return Fail(error);
-  basalt::StartLogging(argv[0], config.current());
+  if (!basalt::StartLogging(argv[0], config.current(), &error)) return Fail(error);
 
   BlockSignals();
   std::unique_ptr<basalt::Server> server = basalt::Server::Create(config, &error);

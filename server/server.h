@@ -23,7 +23,7 @@ class Server {
   // ---- any thread, for command handlers ----
   // Returns at once; clients are closed without a reply. What SHUTDOWN's options ask for beyond that (a backup first) its handler has done.
   void RequestShutdown();
-  // CLIENT PAUSE / UNPAUSE. Pause returns when running writes are done. REQUIRES: slow lane.
+  // CLIENT PAUSE / UNPAUSE. REQUIRES: Pause is called with the exclusive gate closed.
   void Pause(int64_t until_ms, bool all);
   void Unpause();
 
