@@ -410,6 +410,7 @@ CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
 }
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
+  SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
   services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }
