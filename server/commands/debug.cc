@@ -144,12 +144,14 @@ Status Object(CommandContext& ctx) {
   uint64_t idle_seconds = 0;
   uint8_t frequency = 0;
   if (!ctx.services.storage.AccessInfo(ctx.db(), ctx.key(2), &idle_seconds, &frequency)) idle_seconds = 0;
+  // A value has no lasting address in memory; its key's place in the hash order on disk stands for one.
+  const uint64_t place = ctx.key(2).hash;
   constexpr uint64_t kLruMask = 0xffffff;  // Redis' clock of last use has 24 bits of seconds
   const uint64_t last_used = (static_cast<uint64_t>(ctx.now_ms() / 1000) - idle_seconds) & kLruMask;
   char text[256];
   std::snprintf(text, sizeof text,
-                "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%llu lru_seconds_idle:%llu object_id:%llu",
-                static_cast<const void*>(record.get()),
+                "Value at:0x%llx refcount:1 encoding:%s serializedlength:%zu lru:%llu lru_seconds_idle:%llu object_id:%llu",
+                static_cast<unsigned long long>(place),
                 std::string(storage::EncodingName(record->header().encoding)).c_str(), record->stored().size(),
                 static_cast<unsigned long long>(last_used), static_cast<unsigned long long>(idle_seconds),
                 static_cast<unsigned long long>(record->header().object_id));
