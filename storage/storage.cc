@@ -1,5 +1,8 @@
 #include "storage/storage.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <glog/logging.h>
 #include <rocksdb/env.h>
 #include <rocksdb/statistics.h>
@@ -211,7 +214,14 @@ bool Storage::Impl::SleepFor(int64_t ms) {
   return !stop_changed_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return stopping_; });
 }
 
+// The calling thread makes way at once for those that serve clients.
+static void YieldToClients() {
+  constexpr int kNice = 15;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // refused at worst; then it is as before
+}
+
 void Storage::Impl::RunExpireThread(Storage& storage) {
+  YieldToClients();
   int rounds = 0;
   int64_t pause_ms = kExpirePeriodMs;
   while (SleepFor(pause_ms)) {
@@ -230,6 +240,7 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
 }
 
 void Storage::Impl::RunGarbageThread() {
+  YieldToClients();
   int64_t pause_ms = kGarbagePeriodMs;
   int idle_rounds = 0;
   while (SleepFor(pause_ms)) {
