@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "storage/counter_merge.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -43,6 +45,7 @@ int main(int argc, char** argv) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.merge_operator = basalt::storage::MakeCounterMergeOperator();  // the log cannot be read without it
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const std::string& name : names) descriptors.emplace_back(name, options);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
