@@ -89,7 +89,7 @@ Status DatabaseTable::Load(Engine& engine) {
   PutBig32(value, NextNamespace());
   EncodeSysKey(SysTag::kNextNamespace, &key);
   added.Put(engine.handle(Family::kSys), ToSlice(key.view()), rocksdb::Slice(value, 4));
-  return FromRocks(engine.db()->Write(rocksdb::WriteOptions(), &added), "creating databases");
+  return FromRocks(engine.Write(rocksdb::WriteOptions(), &added), "creating databases");
 }
 
 void DatabaseTable::BeginRemap() { version_.fetch_add(1, std::memory_order_acq_rel); }

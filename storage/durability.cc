@@ -147,7 +147,7 @@ Status Durability::SyncNow() {
   // Taken before: every commit up to here is in the WAL.
   const uint64_t sequence = engine_.LatestSequence();
   if (sequence > synced_sequence_.load(std::memory_order_acquire)) {
-    const rocksdb::Status status = engine_.db()->SyncWAL();
+    const rocksdb::Status status = engine_.SyncLog();
     if (!status.ok()) {
       {
         std::lock_guard lock(mu_);

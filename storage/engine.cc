@@ -203,6 +203,9 @@ rocksdb::Status Engine::Open() {
   cancelled_.store(false);
   const rocksdb::Status status = rocksdb::DB::Open(MakeDbOptions(), path_, MakeFamilies(), &handles, &db);
   if (status.ok()) Adopt(db, handles);
+#ifdef BASALT_ROCKSDB_ASSERTS
+  log_failed_ = false;
+#endif
   return status;
 }
 
@@ -269,6 +272,25 @@ void Engine::ResetStats() {
 }
 
 bool Engine::Failed() const { return writes_ != nullptr && writes_->failed(); }
+
+#ifdef BASALT_ROCKSDB_ASSERTS
+rocksdb::Status Engine::OneAtATime(const std::function<rocksdb::Status()>& use_log) {
+  std::lock_guard lock(log_mu_);
+  if (log_failed_) return rocksdb::Status::IOError("the log has failed", "RocksDB is to be reopened");
+  rocksdb::Status status = use_log();
+  log_failed_ = !status.ok() && !status.IsIncomplete();
+  return status;
+}
+rocksdb::Status Engine::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) {
+  return OneAtATime([&] { return db_->Write(options, batch); });
+}
+rocksdb::Status Engine::SyncLog() {
+  return OneAtATime([&] { return db_->SyncWAL(); });
+}
+#else
+rocksdb::Status Engine::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) { return db_->Write(options, batch); }
+rocksdb::Status Engine::SyncLog() { return db_->SyncWAL(); }
+#endif
 
 rocksdb::Status Engine::Flush() {
   if (Failed()) return rocksdb::Status::IOError("RocksDB has failed and is to be reopened");

@@ -5,7 +5,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +80,11 @@ class Engine {
   rocksdb::Statistics* statistics() const { return statistics_.get(); }
   rocksdb::Cache* block_cache() const { return block_cache_.get(); }
   const std::string& path() const { return path_; }
+  // The only ways to the log. With a RocksDB that is built with assertions (Debian's) they go one at a time and stop at the first
+  // failure: its log writer aborts the process when it is used again after an error, which writers that wait behind the
+  // failing one would do.
+  rocksdb::Status Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
+  rocksdb::Status SyncLog();
   uint64_t LatestSequence() const { return db_->GetLatestSequenceNumber(); }
 
   void SetMemory(const MemorySplit& split);
@@ -112,6 +119,11 @@ class Engine {
   EngineGate gate_;
   uint64_t write_buffer_bytes_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
+#ifdef BASALT_ROCKSDB_ASSERTS
+  rocksdb::Status OneAtATime(const std::function<rocksdb::Status()>& use_log);
+  std::mutex log_mu_;
+  bool log_failed_ = false;  // guarded by log_mu_; until the next Open
+#endif
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   std::array<std::atomic<uint32_t>, kFamilies> range_tombstones_{};
   std::atomic<bool> cancelled_{false};

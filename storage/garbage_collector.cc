@@ -135,7 +135,7 @@ uint64_t GarbageCollector::Run(uint64_t rows_max) {
 bool GarbageCollector::Write(rocksdb::WriteBatch* batch) {
   rocksdb::WriteOptions options;
   options.low_pri = true;  // waits when compactions lag behind
-  return FromRocks(engine_.db()->Write(options, batch), "removing garbage") == Status::kOk;
+  return FromRocks(engine_.Write(options, batch), "removing garbage") == Status::kOk;
 }
 
 bool GarbageCollector::DeleteAll(Family family, std::string_view lower, std::string_view upper, bool try_points,

@@ -92,7 +92,7 @@ bool Storage::Impl::Open(std::string* error) {
   }
   if (!backups.Open(error)) return false;
   // What the databases wrote just now is in the WAL only.
-  rocksdb::Status synced = engine.db()->SyncWAL();
+  rocksdb::Status synced = engine.SyncLog();
   if (!synced.ok()) {
     *error = "cannot sync " + engine.path() + ": " + synced.ToString();
     return false;

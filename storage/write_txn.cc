@@ -299,7 +299,7 @@ Status WriteTxn::EndLargeObject() { return impl_->FlushLarge(); }
 Status WriteTxn::Impl::FlushLarge() {
   const Status allowed = storage.writes.WritesAllowed();
   if (allowed != Status::kOk) return allowed;
-  const rocksdb::Status written = storage.engine.db()->Write(rocksdb::WriteOptions(), &large_batch);
+  const rocksdb::Status written = storage.engine.Write(rocksdb::WriteOptions(), &large_batch);
   large_batch.Clear();
   if (!written.ok()) storage.writes.Failed("write to the log", written);
   return FromRocks(written, "writing rows of a large object");

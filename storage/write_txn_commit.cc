@@ -261,7 +261,7 @@ Status WriteTxn::Commit(CommitObserver* observer, bool no_slowdown, uint64_t* se
     if (impl.batch.Count() != 0) {
       rocksdb::WriteOptions options;
       options.no_slowdown = no_slowdown;
-      const rocksdb::Status written = storage.engine.db()->Write(options, &impl.batch);
+      const rocksdb::Status written = storage.engine.Write(options, &impl.batch);
       status = FromRocks(written, "committing");
       if (status != Status::kOk) {
         impl.Unmark(status != Status::kIncomplete);

@@ -19,6 +19,7 @@ if(rocksdb_root)
                         ${SNAPPY_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS})
 else()
   set(BASALT_ROCKSDB_BUILD "Debian package")
+  target_compile_definitions(basalt_rocksdb INTERFACE BASALT_ROCKSDB_ASSERTS)  # it is built without NDEBUG
   find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
   target_link_libraries(basalt_rocksdb INTERFACE ${ROCKSDB_LIBRARY})
 endif()
