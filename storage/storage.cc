@@ -216,7 +216,7 @@ bool Storage::Impl::SleepFor(int64_t ms) {
 
 // The calling thread makes way at once for those that serve clients.
 static void YieldToClients() {
-  constexpr int kNice = 15;
+  constexpr int kNice = 10;
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // refused at worst; then it is as before
 }
 
