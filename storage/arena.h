@@ -12,7 +12,7 @@ namespace basalt::storage {
 class Arena {
  public:
   std::string_view Copy(std::string_view bytes) {
-    if (bytes.empty()) return {};
+    if (bytes.empty()) return std::string_view("", 0);  // not null: callers copy from it
     char* out = Allocate(bytes.size());
     std::memcpy(out, bytes.data(), bytes.size());
     return {out, bytes.size()};
