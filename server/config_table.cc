@@ -71,7 +71,7 @@ std::string FlagName(std::string_view option) {
 // Flags are strings whatever the option's type: the row's own parser checks them, with the same words as in the conf
 // file.
 struct FlagValue {
-  std::string current, initial;
+  std::string current, initial, help;
 };
 
 std::unordered_map<std::string, FlagValue>& Flags() {
@@ -181,10 +181,10 @@ void ConfigTable::DefineFlags() {
       if (name.empty()) continue;
       // gflags keeps the pointers for good, so the strings live for good.
       const auto [it, added] = Flags().emplace(
-          FlagName(name), FlagValue{std::string(option.default_text), std::string(option.default_text)});
-      const auto* help = new std::string(option.help);
-      new gflags::FlagRegisterer(it->first.c_str(), help->c_str(), "server/config_options.cc", &it->second.current,
-                                 &it->second.initial);
+          FlagName(name),
+          FlagValue{std::string(option.default_text), std::string(option.default_text), std::string(option.help)});
+      const gflags::FlagRegisterer registered(it->first.c_str(), it->second.help.c_str(), "server/config_options.cc",
+                                              &it->second.current, &it->second.initial);
     }
   }
 }
