@@ -1,5 +1,5 @@
 // Not a test: what one operation costs. Run with
-//   storage_test --gtest_also_run_disabled_tests --gtest_filter='*Bench*'
+//   cmake --build --preset release --target storage_bench && build/release/tests/storage_bench
 // and under `perf stat -e instructions:u,instructions:k` for instructions per operation.
 
 #include <cstdio>
@@ -11,7 +11,7 @@
 namespace basalt::storage {
 namespace {
 
-class DISABLED_StorageBench : public StorageTest {
+class StorageBench : public StorageTest {
  protected:
   static constexpr int kKeys = 10000;
 
@@ -69,7 +69,7 @@ class DISABLED_StorageBench : public StorageTest {
   std::vector<std::string> names_;
 };
 
-TEST_F(DISABLED_StorageBench, GetCached) {
+TEST_F(StorageBench, GetCached) {
   uint64_t bytes = 0;
   Measure("GET cached", 2000000, [&](int i) {
     ReadView view(*storage_, now_ms_, ReadTier::kMemory);
@@ -81,7 +81,7 @@ TEST_F(DISABLED_StorageBench, GetCached) {
   EXPECT_GT(bytes, 0u);
 }
 
-TEST_F(DISABLED_StorageBench, GetFromBlockCache) {
+TEST_F(StorageBench, GetFromBlockCache) {
   ASSERT_EQ(storage_->Flush(), Status::kOk);
   uint64_t found = 0;
   Measure("GET block cache", 200000, [&](int i) {
@@ -93,7 +93,7 @@ TEST_F(DISABLED_StorageBench, GetFromBlockCache) {
   EXPECT_GT(found, 0u);
 }
 
-TEST_F(DISABLED_StorageBench, GetMissing) {
+TEST_F(StorageBench, GetMissing) {
   ASSERT_EQ(storage_->Flush(), Status::kOk);
   Measure("GET missing", 200000, [&](int i) {
     ReadView view(*storage_, now_ms_, ReadTier::kDisk);
@@ -104,14 +104,14 @@ TEST_F(DISABLED_StorageBench, GetMissing) {
   });
 }
 
-TEST_F(DISABLED_StorageBench, SetGroup1) { MeasureSets("SET cached, group 1", 1, 300000); }
-TEST_F(DISABLED_StorageBench, SetGroup16) { MeasureSets("SET cached, group 16", 16, 600000); }
-TEST_F(DISABLED_StorageBench, SetExpireGroup1) { MeasureSets("SET EX cached, group 1", 1, 200000, now_ms_ + 1000000); }
-TEST_F(DISABLED_StorageBench, Set4KGroup1) {
+TEST_F(StorageBench, SetGroup1) { MeasureSets("SET cached, group 1", 1, 300000); }
+TEST_F(StorageBench, SetGroup16) { MeasureSets("SET cached, group 16", 16, 600000); }
+TEST_F(StorageBench, SetExpireGroup1) { MeasureSets("SET EX cached, group 1", 1, 200000, now_ms_ + 1000000); }
+TEST_F(StorageBench, Set4KGroup1) {
   value_ = std::string(4096, 'v');
   MeasureSets("SET 4 KiB, group 1", 1, 50000);
 }
-TEST_F(DISABLED_StorageBench, SetNewKeys) {
+TEST_F(StorageBench, SetNewKeys) {
   WriteTxn txn(*storage_);
   Measure("SET new key, group 1", 200000, [&](int i) {
     const std::string name = "new-" + std::to_string(i);
@@ -127,7 +127,7 @@ TEST_F(DISABLED_StorageBench, SetNewKeys) {
   });
 }
 
-TEST_F(DISABLED_StorageBench, SetBitFarOut) {
+TEST_F(StorageBench, SetBitFarOut) {
   uint64_t length = 0;
   ASSERT_EQ(SetRange("bits", (1u << 29) - 1, "x", &length), Status::kOk);
   Measure("SETRANGE 1 byte of 512 MiB", 50000, [&](int i) {
@@ -135,7 +135,7 @@ TEST_F(DISABLED_StorageBench, SetBitFarOut) {
   });
 }
 
-TEST_F(DISABLED_StorageBench, LargeGroup) {
+TEST_F(StorageBench, LargeGroup) {
   WriteTxn txn(*storage_);
   Measure("SET, one group of 300000", 300000, [&](int i) {
     const std::string name = "g-" + std::to_string(i);
