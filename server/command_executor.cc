@@ -313,6 +313,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     return status;
   }
   session.wake = Wake::kFirstRun;
+  if (session.blocked.arrival != 0) session.blocked = {};
   thread.now_ns = MonotonicNs();
   if (!status.ok()) {
     const std::string line = ErrorText(status, spec.name);

@@ -32,6 +32,13 @@ struct QueuedCommand {
   std::vector<std::string> args;
 };
 
+// What a blocking command keeps between its runs.
+struct BlockedCommand {
+  int64_t deadline_ms = 0;  // Unix milliseconds, 0: none (or not begun)
+  uint64_t arrival = 0;     // its place among all that wait; 0: it does not wait yet
+  std::vector<std::string> kept_arguments;
+};
+
 // One client's state. Travels with its batch, so its holder needs no lock.
 class Session final : public net::ClientState {
  public:
@@ -66,6 +73,7 @@ class Session final : public net::ClientState {
 
   // ---- between two runs of one command; the executor's ----
   Wake wake = Wake::kFirstRun;        // why the next command runs again
+  BlockedCommand blocked;             // … and what it keeps
   bool needs_gate = false;            // … it asked for the exclusive gate
   storage::KeyLocks::Grant grant;     // locks its batch waited for
   std::unique_ptr<CommitGroup> stalled;  // a commit that RocksDB would have stalled: finish it first, in the slow lane

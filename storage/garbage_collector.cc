@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "storage/collection.h"
 #include "storage/key_codec.h"
 #include "storage/record_cache.h"
 #include "storage/string_layout.h"
@@ -31,9 +32,21 @@ std::optional<Garbage> Garbage::Of(const Record& record) {
   if (id == 0) return std::nullopt;
   if (record.type() == ValueType::kString) {
     const std::optional<ChunkedString> string = ParseChunkedString(record.payload());
-    if (string) return Garbage{id, Bit(string->family()), string->chunks()};
+    if (string) return Garbage{id, RowFamilyBit(string->family()), string->chunks()};
+    return Garbage{id, kAllFamilies, kUnknownRows};
   }
-  return Garbage{id, kAllFamilies, kUnknownRows};
+  constexpr uint8_t kFamilies = RowFamilyBit(RowFamily::kData) | RowFamilyBit(RowFamily::kScore);
+  const uint64_t elements = ElementCount(record);
+  switch (record.type()) {
+    case ValueType::kList:
+    case ValueType::kSet:
+      return Garbage{id, RowFamilyBit(RowFamily::kData), elements};
+    case ValueType::kHash:
+    case ValueType::kZset:  // a second row for fields that expire; for scores, and their rank buckets
+      return Garbage{id, kFamilies, 2 * elements + elements / 32 + 8};
+    default:
+      return Garbage{id, kFamilies, kUnknownRows};
+  }
 }
 
 std::string EncodeGarbage(const Garbage& garbage) {
@@ -329,7 +342,7 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     std::optional<Garbage> garbage = ParseGarbage(*id, ToView(iterator->value()));
     if (!garbage) garbage = Garbage{*id, Garbage::kAllFamilies, kUnknownRows};
     for (int i = 0; i < 3; ++i) {
-      if ((garbage->families & Garbage::Bit(kRowFamilies[i])) == 0) continue;
+      if ((garbage->families & RowFamilyBit(kRowFamilies[i])) == 0) continue;
       if (garbage->rows > kPointDeleteRowsMax) {
         if (ranges[i] && ranges[i]->last + 1 == *id) {
           ranges[i]->last = *id;

@@ -31,7 +31,6 @@ struct Garbage {
   uint8_t families = 0;  // bits by RowFamily
   uint64_t rows = 0;     // at most, as far as the header tells
 
-  static constexpr uint8_t Bit(RowFamily family) { return static_cast<uint8_t>(1u << static_cast<int>(family)); }
   static constexpr uint8_t kAllFamilies = 7;
   // Of the object under a record; nullopt when it has none.
   static std::optional<Garbage> Of(const Record& record);

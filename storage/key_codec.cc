@@ -143,6 +143,23 @@ std::optional<ChunkKey> ParseChunkKey(std::string_view bytes) {
   return ChunkKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8)};
 }
 
+void EncodeMemberKey(uint64_t object_id, uint32_t hash, std::string_view member, KeyBuffer* out) {
+  char* bytes = out->Resize(kMemberKeyPrefixBytes + member.size());
+  PutBig64(bytes, object_id);
+  PutBig32(bytes + 8, hash);
+  if (!member.empty()) std::memcpy(bytes + kMemberKeyPrefixBytes, member.data(), member.size());
+}
+
+void EncodeMemberBound(uint64_t object_id, uint64_t hash, KeyBuffer* out) {
+  if (hash > UINT32_MAX) return EncodeObjectBound(object_id + 1, out);
+  EncodeMemberKey(object_id, static_cast<uint32_t>(hash), {}, out);
+}
+
+std::optional<MemberKey> ParseMemberKey(std::string_view bytes) {
+  if (bytes.size() < kMemberKeyPrefixBytes) return std::nullopt;
+  return MemberKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8), bytes.substr(kMemberKeyPrefixBytes)};
+}
+
 void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }
 
 void EncodeDatabaseKey(DbIndex db, KeyBuffer* out) {

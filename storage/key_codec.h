@@ -22,6 +22,7 @@ inline constexpr uint64_t kBuckets = 1ull << kBucketBits;
 inline constexpr size_t kMetaKeyPrefixBytes = 4 + 5;
 inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
 inline constexpr size_t kChunkKeyBytes = 8 + 4;
+inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
 
 // Bytes of one key: on the stack when short, as nearly all are.
 class KeyBuffer {
@@ -90,6 +91,17 @@ struct ChunkKey {
   uint32_t chunk = 0;
 };
 std::optional<ChunkKey> ParseChunkKey(std::string_view bytes);
+
+// Members of hashes, sets and sorted sets: [id:8][hash:4][member]
+struct MemberKey {
+  uint64_t object_id = 0;
+  uint32_t hash = 0;
+  std::string_view member;  // lives as long as the bytes parsed
+};
+void EncodeMemberKey(uint64_t object_id, uint32_t hash, std::string_view member, KeyBuffer* out);
+// The smallest key of a hash. `hash` may be 2^32: the end of the object's rows.
+void EncodeMemberBound(uint64_t object_id, uint64_t hash, KeyBuffer* out);
+std::optional<MemberKey> ParseMemberKey(std::string_view bytes);
 
 // `sys`: one tag byte, then what it is about.
 enum class SysTag : char {

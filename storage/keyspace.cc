@@ -1,10 +1,11 @@
 #include "storage/keyspace.h"
 
 #include <algorithm>
-#include <random>
 
 #include "storage/garbage_collector.h"
 #include "storage/key_codec.h"
+#include "storage/new_object.h"
+#include "storage/random.h"
 #include "storage/storage.h"
 #include "storage/string_layout.h"
 
@@ -22,16 +23,6 @@ constexpr int kRandomTries = 128;
 // tombstones costs one window at a time; at most so many windows a call.
 constexpr uint64_t kScanWindowFactor = 4;
 constexpr int kScanWindowsMax = 32;
-// A copy of more rows or bytes is a large change (DESIGN §4).
-constexpr uint64_t kCopyRowsMax = 4000;
-constexpr uint64_t kCopyBytesMax = 1 << 20;
-
-std::mt19937_64& Random64() {
-  thread_local std::mt19937_64 generator{std::random_device{}()};
-  return generator;
-}
-
-uint64_t Below(uint64_t bound) { return std::uniform_int_distribution<uint64_t>(0, bound - 1)(Random64()); }
 
 // Buckets of an interval expected to hold `keys` of `total` keys.
 uint64_t WindowOf(uint64_t keys, uint64_t total) {
@@ -59,17 +50,17 @@ Status DrawFrom(ReadView& view, DbIndex db, uint64_t first, uint64_t last, std::
     if (status != Status::kOk) return status;
     if (keys.size() <= kRandomCapacity || last - first == 1) break;
     const uint64_t middle = first + (last - first) / 2;
-    (Below(2) == 0 ? last : first) = middle;
+    (RandomBelow(2) == 0 ? last : first) = middle;
   }
   key->reset();
-  if (!keys.empty() && Below(kRandomCapacity) < keys.size()) *key = std::move(keys[Below(keys.size())]);
+  if (!keys.empty() && RandomBelow(kRandomCapacity) < keys.size()) *key = std::move(keys[RandomBelow(keys.size())]);
   return Status::kOk;
 }
 
 // When the hash order is far from even (most keys share a hash tag, so a slot): the slot of some key, then a random
 // place in it.
 Status RandomInSlot(ReadView& view, DbIndex db, std::optional<std::string>* key) {
-  const uint64_t from = Below(kBuckets);
+  const uint64_t from = RandomBelow(kBuckets);
   constexpr uint64_t kSlotBuckets = 1ull << kBucketHashBits;
   uint64_t slot_start = 0;
   bool found = false;
@@ -90,42 +81,47 @@ Status RandomInSlot(ReadView& view, DbIndex db, std::optional<std::string>* key)
   return *key ? Status::kOk : Status::kNotFound;
 }
 
+Status CopyFamily(WriteTxn& txn, RowFamily family, uint64_t from_id, NewObject* copy) {
+  KeyBuffer lower;
+  KeyBuffer upper;
+  EncodeObjectBound(from_id, &lower);
+  EncodeObjectBound(from_id + 1, &upper);
+  Status written = Status::kOk;
+  std::string copy_key;
+  std::vector<std::pair<std::string, std::string>> rows;  // small copies: a group's rows may not change during a scan
+  const Status status =
+      ScanRows(txn, family, lower.view(), upper.view(), [&](std::string_view key, std::string_view value) {
+        copy_key.assign(key);
+        PutBig64(copy_key.data(), copy->id());
+        if (copy->large()) {
+          written = copy->Put(family, copy_key, value);
+        } else {
+          rows.emplace_back(copy_key, value);
+        }
+        return written == Status::kOk;
+      });
+  for (const auto& [key, value] : rows) {
+    if (written == Status::kOk) written = copy->Put(family, key, value);
+  }
+  return status != Status::kOk ? status : written;
+}
+
 Status CopyRows(WriteTxn& txn, const Record& record, DbIndex to_db, const HashedKey& to) {
   // Rows begin with the object's id, and nothing else in them names it: a copy has another id and the same rest.
   const std::optional<Garbage> size = Garbage::Of(record);
   RecordHeader header = record.header();
   const uint64_t from_id = header.object_id;
-  header.object_id = txn.NewObjectId();
-  KeyBuffer lower;
-  KeyBuffer upper;
-  EncodeObjectBound(from_id, &lower);
-  EncodeObjectBound(from_id + 1, &upper);
   const std::optional<ChunkedString> string = ParseChunkedString(record.payload());
-  const bool large = size->rows > kCopyRowsMax || (string && string->length > kCopyBytesMax);
-  if (large && txn.tier() == ReadTier::kMemory) return Status::kIncomplete;
+  NewObject copy(txn, size->families, size->rows, string ? string->length : 0);
+  header.object_id = copy.id();
+  Status status = copy.Begin();
   for (const RowFamily family : {RowFamily::kBig, RowFamily::kData, RowFamily::kScore}) {
-    if ((size->families & Garbage::Bit(family)) == 0) continue;
-    Status status = large ? txn.BeginLargeObject(header.object_id, family, size->rows) : Status::kOk;
     if (status != Status::kOk) return status;
-    Status written = Status::kOk;
-    std::string copy_key;
-    std::vector<std::pair<std::string, std::string>>
-        rows;  // small copies: the group's rows may not change during a scan
-    status = ScanRows(txn, family, lower.view(), upper.view(), [&](std::string_view key, std::string_view value) {
-      copy_key.assign(key);
-      PutBig64(copy_key.data(), header.object_id);
-      if (large) {
-        written = txn.WriteLargeRow(copy_key, value);
-      } else {
-        rows.emplace_back(copy_key, value);
-      }
-      return written == Status::kOk;
-    });
-    if (status == Status::kOk) status = written;
-    if (status == Status::kOk && large) status = txn.EndLargeObject();
-    if (status != Status::kOk) return status;
-    for (const auto& [key, value] : rows) txn.PutRow(family, key, value);
+    if ((size->families & RowFamilyBit(family)) == 0) continue;
+    status = CopyFamily(txn, family, from_id, &copy);
   }
+  if (status == Status::kOk) status = copy.End();
+  if (status != Status::kOk) return status;
   txn.Put(to_db, to, Record::WithHeader(record, header));
   return Status::kOk;
 }
@@ -178,14 +174,14 @@ Status Keyspace::Random(ReadView& view, DbIndex db, std::string* key) {
     const Status status = LiveKeys(view, db, 0, kBuckets, UINT64_MAX, &keys);
     if (status != Status::kOk) return status;
     if (keys.empty()) return Status::kNotFound;
-    *key = std::move(keys[Below(keys.size())]);
+    *key = std::move(keys[RandomBelow(keys.size())]);
     return Status::kOk;
   }
   const uint64_t width = WindowOf(kRandomExpected, total);
   std::optional<std::string> drawn;
   const uint64_t intervals = (kBuckets + width - 1) / width;
   for (int i = 0; i < kRandomTries; ++i) {
-    const uint64_t first = Below(intervals) * width;
+    const uint64_t first = RandomBelow(intervals) * width;
     const Status status = DrawFrom(view, db, first, std::min(first + width, kBuckets), &drawn);
     if (status != Status::kOk) return status;
     if (drawn) break;

@@ -129,15 +129,19 @@ Status ReadView::GetRow(RowFamily family, std::string_view row_key, std::string*
       "reading a row");
 }
 
-Status ReadView::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
-                          void* context) {
+Status ReadView::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,
+                          RowVisitor visit, void* context) {
   if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
   Storage::Impl& impl = storage_.impl();
   rocksdb::ReadOptions options = OptionsOf(tier_, snapshot_ == nullptr ? nullptr : snapshot_->snapshot);
+  const rocksdb::Slice first = ToSlice(lower);
   const rocksdb::Slice end = ToSlice(upper);
+  options.iterate_lower_bound = &first;
   options.iterate_upper_bound = &end;
   std::unique_ptr<rocksdb::Iterator> iterator(impl.engine.db()->NewIterator(options, impl.engine.handle(family)));
-  for (iterator->Seek(ToSlice(lower)); iterator->Valid(); iterator->Next()) {
+  const bool forward = order == ScanOrder::kForward;
+  for (forward ? iterator->Seek(first) : iterator->SeekForPrev(end); iterator->Valid();
+       forward ? iterator->Next() : iterator->Prev()) {
     if (!visit(context, ToView(iterator->key()), ToView(iterator->value()))) return Status::kOk;
   }
   return FromRocks(iterator->status(), "reading rows");

@@ -16,6 +16,9 @@ class Storage;
 
 // Column families that hold rows of objects. (`meta`, `ttl` and `sys` are the storage's own.)
 enum class RowFamily : uint8_t { kBig, kData, kScore };
+constexpr uint8_t RowFamilyBit(RowFamily family) { return static_cast<uint8_t>(1u << static_cast<int>(family)); }
+
+enum class ScanOrder : uint8_t { kForward, kBackward };
 
 enum class ReadTier : uint8_t {
   kMemory,  // fast lane: what is neither in memory nor in the block cache is kIncomplete
@@ -56,10 +59,10 @@ class ReadView {
   // One row of an object. REQUIRES: RequireSnapshot() before the record with its object id was read (or a WriteTxn).
   virtual Status GetRow(RowFamily family, std::string_view row_key, std::string* value);
 
-  // Rows of [lower, upper) in order, `visit` returns false to stop.
+  // Rows of [lower, upper) in order, `visit` returns false to stop. It may read, but not write through this view.
   using RowVisitor = bool (*)(void* context, std::string_view row_key, std::string_view value);
-  virtual Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
-                          void* context);
+  virtual Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,
+                          RowVisitor visit, void* context);
 
   // Records whose bucket is in [first, last), in order of bucket, as of one moment; those that have expired too. For
   // Keyspace.
@@ -99,13 +102,18 @@ class ReadView {
 
 // Lambdas for the visitors above, without a std::function: ScanRows(view, family, lower, upper, [&](key, value) { … }).
 template <typename Visit>
-Status ScanRows(ReadView& view, RowFamily family, std::string_view lower, std::string_view upper, Visit&& visit) {
+Status ScanRows(ReadView& view, RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,
+                Visit&& visit) {
   return view.ScanRows(
-      family, lower, upper,
+      family, lower, upper, order,
       [](void* context, std::string_view key, std::string_view value) {
         return (*static_cast<std::remove_reference_t<Visit>*>(context))(key, value);
       },
       const_cast<void*>(static_cast<const void*>(&visit)));
+}
+template <typename Visit>
+Status ScanRows(ReadView& view, RowFamily family, std::string_view lower, std::string_view upper, Visit&& visit) {
+  return ScanRows(view, family, lower, upper, ScanOrder::kForward, visit);
 }
 template <typename Visit>
 Status ScanRecords(ReadView& view, DbIndex db, uint64_t first_bucket, uint64_t last_bucket, Visit&& visit) {

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "storage/key_codec.h"
+#include "storage/new_object.h"
 #include "storage/storage.h"
 #include "storage/string_layout.h"
 
@@ -69,31 +70,26 @@ RecordPtr MakeChunkedRecord(uint64_t id, const ChunkedString& string, int64_t ex
   return Record::Make({ValueType::kString, Encoding::kRaw, expire_ms, id}, EncodeChunkedString(string));
 }
 
-// Writes rows of an object, into the group's batch or, when there are many, as a large object.
+// Writes the chunks of a new object.
 class ChunkWriter {
  public:
-  ChunkWriter(WriteTxn& txn, uint64_t id, const ChunkedString& string, uint64_t change_bytes)
-      : txn_(txn), id_(id), string_(string), large_(change_bytes > kLargeChangeBytes) {}
+  ChunkWriter(WriteTxn& txn, const ChunkedString& string, uint64_t change_bytes)
+      : object_(txn, RowFamilyBit(string.family()),
+                std::min(string.chunks(), change_bytes / string.chunk_bytes() + 2), change_bytes),
+        string_(string) {}
 
-  Status Begin() {
-    if (!large_) return Status::kOk;
-    if (txn_.tier() == ReadTier::kMemory) return Status::kIncomplete;  // the slow lane's work
-    return txn_.BeginLargeObject(id_, string_.family(), string_.chunks());
-  }
+  uint64_t id() const { return object_.id(); }
+  Status Begin() { return object_.Begin(); }
   Status Write(uint32_t chunk, std::string_view bytes) {
     KeyBuffer key;
-    EncodeChunkKey(id_, chunk, &key);
-    if (large_) return txn_.WriteLargeRow(key.view(), bytes);
-    txn_.PutRow(string_.family(), key.view(), bytes);
-    return Status::kOk;
+    EncodeChunkKey(object_.id(), chunk, &key);
+    return object_.Put(string_.family(), key.view(), bytes);
   }
-  Status End() { return large_ ? txn_.EndLargeObject() : Status::kOk; }
+  Status End() { return object_.End(); }
 
  private:
-  WriteTxn& txn_;
-  const uint64_t id_;
+  NewObject object_;
   const ChunkedString string_;
-  const bool large_;
 };
 
 // The string that a change in part starts from.
@@ -138,8 +134,7 @@ Status Rewrite(WriteTxn& txn, DbIndex db, const HashedKey& key, const OldString&
                std::string_view bytes, StringLayout layout) {
   const ChunkedString string{layout, std::max(old.length, offset + bytes.size())};
   const uint64_t size = string.chunk_bytes();
-  const uint64_t id = txn.NewObjectId();
-  ChunkWriter writer(txn, id, string, old.length + bytes.size());
+  ChunkWriter writer(txn, string, old.length + bytes.size());
   Status status = writer.Begin();
   if (status != Status::kOk) return status;
 
@@ -183,7 +178,7 @@ Status Rewrite(WriteTxn& txn, DbIndex db, const HashedKey& key, const OldString&
   while (status == Status::kOk && chunk * size < offset + bytes.size()) status = write();
   if (status == Status::kOk) status = writer.End();
   if (status != Status::kOk) return status;
-  txn.Put(db, key, MakeChunkedRecord(id, string, old.expire_ms));
+  txn.Put(db, key, MakeChunkedRecord(writer.id(), string, old.expire_ms));
   return Status::kOk;
 }
 
@@ -318,8 +313,7 @@ Status StringStore::Set(WriteTxn& txn, DbIndex db, const HashedKey& key, std::st
   }
   if (bytes.size() > txn.storage().string_bytes_max()) return Status::kTooLarge;
   const ChunkedString string{StringLayout::kWhole, bytes.size()};
-  const uint64_t id = txn.NewObjectId();
-  ChunkWriter writer(txn, id, string, bytes.size());
+  ChunkWriter writer(txn, string, bytes.size());
   Status status = writer.Begin();
   for (uint64_t chunk = 0; status == Status::kOk && chunk < string.chunks(); ++chunk) {
     status =
@@ -327,7 +321,7 @@ Status StringStore::Set(WriteTxn& txn, DbIndex db, const HashedKey& key, std::st
   }
   if (status == Status::kOk) status = writer.End();
   if (status != Status::kOk) return status;
-  txn.Put(db, key, MakeChunkedRecord(id, string, expire_ms));
+  txn.Put(db, key, MakeChunkedRecord(writer.id(), string, expire_ms));
   return Status::kOk;
 }
 

@@ -74,6 +74,7 @@ void WriteTxn::RollbackCommand() {
   }
   impl.record_bytes = mark.record_bytes;
   impl.changed = mark.changed;
+  impl.DropParticipants();  // which of their changes were this command's they need not tell
 }
 
 bool WriteTxn::HasPendingWrites() const { return impl_->changed; }
@@ -115,37 +116,49 @@ Status WriteTxn::GetRow(RowFamily family, std::string_view row_key, std::string*
   return Status::kOk;
 }
 
-Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
-                          void* context) {
+Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,
+                          RowVisitor visit, void* context) {
   const Impl& impl = *impl_;
   const auto& index = impl.row_index[static_cast<int>(family)];
-  auto pending = index.lower_bound(lower);
-  const auto end = index.lower_bound(upper);
+  if (index.empty() && impl.row_ranges.empty()) {
+    return ReadView::ScanRows(family, lower, upper, order, visit, context);
+  }
+  // Pending rows and those on disk, merged; of two with one key the pending one counts.
+  const bool forward = order == ScanOrder::kForward;
+  auto first = index.lower_bound(lower);
+  auto last = index.lower_bound(upper);
   bool stopped = false;
-  // Visits pending rows up to `until`, which one of them replaces when *replaced.
-  const auto visit_pending = [&](std::string_view until, bool last, bool* replaced) {
-    for (; !stopped && pending != end && (last || pending->first <= until); ++pending) {
-      if (!last && pending->first == until) *replaced = true;
-      const Impl::RowOp& op = impl.rows[pending->second];
-      if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(family, pending->first, pending->second)) continue;
-      stopped = !visit(context, pending->first, op.value);
-    }
+  const auto visit_pending = [&](const std::pair<const std::string_view, uint32_t>& row) {
+    const Impl::RowOp& op = impl.rows[row.second];
+    if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(family, row.first, row.second)) return;
+    stopped = !visit(context, row.first, op.value);
   };
+  const auto next_pending = [&]() { return forward ? first : std::prev(last); };
+  const auto pass_pending = [&] { forward ? ++first : --last; };
   auto on_disk = [&](std::string_view key, std::string_view value) {
-    bool replaced = false;
-    visit_pending(key, false, &replaced);
-    if (!stopped && !replaced && !impl.DeletedByRange(family, key, Impl::kNoOp)) stopped = !visit(context, key, value);
+    while (!stopped && first != last) {
+      const auto pending = next_pending();
+      const int compared = pending->first.compare(key);
+      if (forward ? compared > 0 : compared < 0) break;
+      pass_pending();
+      visit_pending(*pending);
+      if (compared == 0) return !stopped;
+    }
+    if (!stopped && !impl.DeletedByRange(family, key, Impl::kNoOp)) stopped = !visit(context, key, value);
     return !stopped;
   };
   const Status status = ReadView::ScanRows(
-      family, lower, upper,
+      family, lower, upper, order,
       [](void* self, std::string_view key, std::string_view value) {
         return (*static_cast<decltype(on_disk)*>(self))(key, value);
       },
       &on_disk);
-  if (status != Status::kOk || stopped) return status;
-  bool replaced = false;
-  visit_pending({}, true, &replaced);
+  if (status != Status::kOk) return status;
+  while (!stopped && first != last) {
+    const auto pending = next_pending();
+    pass_pending();
+    visit_pending(*pending);
+  }
   return Status::kOk;
 }
 
@@ -272,25 +285,29 @@ uint64_t WriteTxn::NewObjectId() {
   return UINT64_MAX;
 }
 
+void WriteTxn::Enlist(std::shared_ptr<CommitParticipant> participant) {
+  std::vector<std::shared_ptr<CommitParticipant>>& all = impl_->participants;
+  if (std::find(all.begin(), all.end(), participant) == all.end()) all.push_back(std::move(participant));
+}
+
 // ---- large objects ----
 
-Status WriteTxn::BeginLargeObject(uint64_t object_id, RowFamily family, uint64_t rows) {
+Status WriteTxn::BeginLargeObject(uint64_t object_id, uint8_t families, uint64_t rows) {
   assert(tier_ == ReadTier::kDisk);
   if (impl_->failed != Status::kOk) return impl_->failed;
   impl_->storage.garbage.Protect(object_id);
   impl_->large_objects.push_back(object_id);
-  impl_->large_family = family;
   impl_->changed = true;
   KeyBuffer key;
   EncodeGarbageObjectKey(object_id, &key);
   impl_->large_batch.Clear();
   impl_->large_batch.Put(impl_->storage.engine.handle(Family::kSys), ToSlice(key.view()),
-                         EncodeGarbage({object_id, Garbage::Bit(family), rows}));
+                         EncodeGarbage({object_id, families, rows}));
   return Status::kOk;
 }
 
-Status WriteTxn::WriteLargeRow(std::string_view row_key, std::string_view value) {
-  impl_->large_batch.Put(impl_->storage.engine.handle(impl_->large_family), ToSlice(row_key), ToSlice(value));
+Status WriteTxn::WriteLargeRow(RowFamily family, std::string_view row_key, std::string_view value) {
+  impl_->large_batch.Put(impl_->storage.engine.handle(family), ToSlice(row_key), ToSlice(value));
   return impl_->large_batch.GetDataSize() >= kLargeBatchBytes ? impl_->FlushLarge() : Status::kOk;
 }
 

@@ -7,9 +7,20 @@
 #include <vector>
 
 #include "storage/key_locks.h"
+#include "storage/metadata.h"
 #include "storage/read_view.h"
 
 namespace basalt::storage {
+
+// Something in memory that mirrors rows of keys and is changed ahead of the commit, under the locks of those keys.
+class CommitParticipant {
+ public:
+  virtual ~CommitParticipant() = default;
+  // The rows are visible as of `sequence`. The keys are still locked.
+  virtual void OnCommitted(uint64_t sequence) = 0;
+  // Some or all of the changes were taken back, or nobody knows: what is in memory is to be forgotten.
+  virtual void OnDropped() = 0;
+};
 
 enum class ChangeKind : uint8_t {
   kModified,  // the key exists afterwards
@@ -22,6 +33,7 @@ struct Change {
   DbIndex db;
   ChangeKind kind;
   bool created;   // kModified, and the key did not exist before
+  ValueType type;  // of what the key holds now; kModified only
   HashedKey key;  // bytes valid during the call
 };
 
@@ -80,7 +92,7 @@ class WriteTxn : public ReadView {
   Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) override;
   using ReadView::GetRecord;
   Status GetRow(RowFamily family, std::string_view row_key, std::string* value) override;
-  Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, RowVisitor visit,
+  Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order, RowVisitor visit,
                   void* context) override;
   Status ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
                      void* context) override;
@@ -108,9 +120,13 @@ class WriteTxn : public ReadView {
   // ---- objects too large for one batch (DESIGN §4, large changes) ----
   // Rows of a new object that are written at once, in small batches, outside of this group: a garbage record that is on
   // disk before them takes them away unless the group commits. Blocks on the disk. REQUIRES: tier() == kDisk.
-  Status BeginLargeObject(uint64_t object_id, RowFamily family, uint64_t rows);
-  Status WriteLargeRow(std::string_view row_key, std::string_view value);
+  // One at a time; `families`: bits of RowFamily. NewObject is the way to use them.
+  Status BeginLargeObject(uint64_t object_id, uint8_t families, uint64_t rows);
+  Status WriteLargeRow(RowFamily family, std::string_view row_key, std::string_view value);
   Status EndLargeObject();
+
+  // Takes part in this group's commit, until it ends either way. Again: no effect.
+  void Enlist(std::shared_ptr<CommitParticipant> participant);
 
   // Writes everything as one WriteBatch. kOk: visible and in the kernel. kIncomplete: `no_slowdown` and RocksDB would
   // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written

@@ -149,6 +149,8 @@ void WriteTxn::Impl::Publish(uint64_t sequence, int64_t now_ms, CommitObserver* 
   for (const Entry& entry : entries) {
     if (entry.written()) storage.locks.EndWrite(KeyLocks::StripeOf(entry.hash), sequence);
   }
+  for (const std::shared_ptr<CommitParticipant>& each : participants) each->OnCommitted(sequence);
+  participants.clear();
   for (const NamespaceDelta& each : deltas) table.Count(each.ns, each.db, each.delta, each.expire_min);
   for (const uint64_t id : large_objects) storage.garbage.Unprotect(id, false);
   large_objects.clear();
@@ -176,13 +178,14 @@ std::vector<DbIndex> WriteTxn::Impl::RemappedDatabases() const {
 void WriteTxn::Impl::AddChanges(const Entry& entry) {
   const HashedKey key = entry.hashed();
   if (entry.expired) {
-    changes.push_back({entry.db, ChangeKind::kExpired, false, key});
+    changes.push_back({entry.db, ChangeKind::kExpired, false, {}, key});
     storage.expired_keys.fetch_add(1, std::memory_order_relaxed);
   }
   if (entry.current != nullptr) {
-    changes.push_back({entry.db, ChangeKind::kModified, entry.original == nullptr || entry.expired, key});
+    const bool created = entry.original == nullptr || entry.expired;
+    changes.push_back({entry.db, ChangeKind::kModified, created, entry.current->type(), key});
   } else if (!entry.expired) {
-    changes.push_back({entry.db, ChangeKind::kDeleted, false, key});
+    changes.push_back({entry.db, ChangeKind::kDeleted, false, {}, key});
   }
 }
 
@@ -211,8 +214,14 @@ void WriteTxn::Impl::DropLarge(size_t keep) {
   }
 }
 
+void WriteTxn::Impl::DropParticipants() {
+  for (const std::shared_ptr<CommitParticipant>& each : participants) each->OnDropped();
+  participants.clear();
+}
+
 void WriteTxn::Impl::Clear() {
   DropLarge(0);
+  DropParticipants();
   if (chains.size() <= 4096) {
     for (const Entry& entry : entries) chains[(entry.hash >> 14) & (chains.size() - 1)] = Impl::kNoOp;
   } else {

@@ -99,9 +99,11 @@ class WriteTxn::Impl {
   Status failed = Status::kOk;
 
   // the large object being written
-  RowFamily large_family = RowFamily::kBig;
   rocksdb::WriteBatch large_batch;
   Status FlushLarge();
+
+  std::vector<std::shared_ptr<CommitParticipant>> participants;
+  void DropParticipants();
 
   // commit, reused
   rocksdb::WriteBatch batch;

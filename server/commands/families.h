@@ -10,6 +10,14 @@ namespace basalt {
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> HyperloglogCommands();
+std::span<const CommandSpec> HashCommands();
+std::span<const CommandSpec> ListCommands();
+std::span<const CommandSpec> SetCommands();
+std::span<const CommandSpec> ZsetCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> SortCommands();
+std::span<const CommandSpec> DumpCommands();  // DUMP, RESTORE
 std::span<const CommandSpec> KeyspaceCommands();
 std::span<const CommandSpec> ExpiryCommands();
 std::span<const CommandSpec> ObjectCommands();

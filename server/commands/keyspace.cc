@@ -2,8 +2,6 @@
 
 #include "storage/keyspace.h"
 
-#include <charconv>
-#include <cstdio>
 #include <functional>
 #include <limits>
 
@@ -11,6 +9,7 @@
 #include "server/client_registry.h"
 #include "server/commands/families.h"
 #include "server/commands/key_access.h"
+#include "server/commands/scan_options.h"
 #include "server/session.h"
 
 namespace basalt {
@@ -185,62 +184,23 @@ Status Keys(CommandContext& ctx) {
   return Ok();
 }
 
-// Keys that one SCAN may look at in the fast lane.
-constexpr int64_t kFastLaneScanCountMax = 1000;
-
-struct ScanOptions {
-  int64_t count = 10;
-  std::string_view pattern = "*";
-  std::string_view type = {};
-  bool by_type = false;
-
-  bool Matches(std::string_view key, const storage::Record& record) const {
-    if (pattern != "*" && !GlobMatch(pattern, key)) return false;
-    return !by_type || EqualsIgnoreCase(type, storage::TypeName(record.type()));
-  }
-};
-
-Status ParseScanOptions(std::span<const std::string_view> words, ScanOptions* options) {
-  for (size_t i = 0; i < words.size(); i += 2) {
-    if (i + 1 == words.size()) return ErrorCode::kSyntax;
-    const std::string_view value = words[i + 1];
-    if (EqualsIgnoreCase(words[i], "COUNT")) {
-      if (!ParseInteger(value, &options->count)) return ErrorCode::kNotInteger;
-      if (options->count < 1) return ErrorCode::kSyntax;
-    } else if (EqualsIgnoreCase(words[i], "MATCH")) {
-      options->pattern = value;
-    } else if (EqualsIgnoreCase(words[i], "TYPE")) {  // an unknown type is one that no key has
-      options->type = value;
-      options->by_type = true;
-    } else {
-      return ErrorCode::kSyntax;
-    }
-  }
-  return Ok();
-}
-
-// Makes what was written since `start`, `count` elements, the reply of a SCAN: cursor and array.
-void InsertScanHeader(net::ReplyBuilder& reply, net::OutputBuffer::Position start, uint64_t cursor, uint64_t count) {
-  char digits[24];
-  const auto cursor_bytes = static_cast<size_t>(std::to_chars(digits, digits + sizeof(digits), cursor).ptr - digits);
-  char header[96];
-  const int size = std::snprintf(header, sizeof(header), "*2\r\n$%zu\r\n%.*s\r\n*%llu\r\n", cursor_bytes,
-                                 static_cast<int>(cursor_bytes), digits, static_cast<unsigned long long>(count));
-  reply.buffer().Replace(start, start, {header, static_cast<size_t>(size)});
+bool Matches(const ScanOptions& options, std::string_view key, const storage::Record& record) {
+  return options.MatchesName(key) &&
+         (!options.by_type || EqualsIgnoreCase(options.type, storage::TypeName(record.type())));
 }
 
 Status Scan(CommandContext& ctx) {
   uint64_t cursor;
   if (!ParseScanCursor(ctx.arg(1), &cursor)) return Status::Message("ERR invalid cursor");
   ScanOptions options;
-  BASALT_RETURN_IF_ERROR(ParseScanOptions(ctx.argv.subspan(2), &options));
+  BASALT_RETURN_IF_ERROR(ParseScanOptions(ctx.argv.subspan(2), ScanTypeOption::kAllowed, &options));
   if (options.count > kFastLaneScanCountMax && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
 
   net::ReplyBuilder& reply = ctx.reply;
   const auto start = reply.Mark();
   uint64_t count = 0, next = 0;
   const auto visit = [&](std::string_view key, const RecordPtr& record) {
-    if (!options.Matches(key, *record)) return;
+    if (!Matches(options, key, *record)) return;
     reply.Bulk(key);
     ++count;
   };

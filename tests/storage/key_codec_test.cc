@@ -147,7 +147,7 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   examples.emplace_back("counts value", Hex(EncodeCounts({5, -1})));
   EncodeGarbageObjectKey(258, &key);
   examples.emplace_back("garbage key", Hex(key.view()));
-  examples.emplace_back("garbage value", Hex(EncodeGarbage({258, Garbage::Bit(RowFamily::kData), 131072})));
+  examples.emplace_back("garbage value", Hex(EncodeGarbage({258, RowFamilyBit(RowFamily::kData), 131072})));
   EncodeGarbageBelowKey(258, &key);
   examples.emplace_back("garbage-below key", Hex(key.view()));
   EncodeDeadNamespaceKey(1, &key);

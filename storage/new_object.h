@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "storage/write_txn.h"
+
+namespace basalt::storage {
+
+// Writes the rows of a new object: into the group's batch, or, when there are many, in small batches of their own that
+// are garbage until the group commits (DESIGN §4, large changes; WriteTxn::BeginLargeObject).
+//
+//   NewObject object(txn, families, rows, bytes);
+//   status = object.Begin(); … object.Put(family, row_key, value) …; status = object.End();
+//   txn.Put(db, key, <a record with object.id()>);
+//
+// Rows are written once each, in any order; until End() the group must not read them. On the caller's stack.
+class NewObject {
+ public:
+  static constexpr uint64_t kLargeRows = 4000;
+  static constexpr uint64_t kLargeBytes = 1 << 20;
+
+  // `families`: bits of RowFamily (RowFamilyBit). `rows`, `bytes`: as many as will come, or more.
+  NewObject(WriteTxn& txn, uint8_t families, uint64_t rows, uint64_t bytes)
+      : txn_(txn), id_(txn.NewObjectId()), families_(families), rows_(rows), large_(rows > kLargeRows || bytes > kLargeBytes) {}
+  NewObject(const NewObject&) = delete;
+
+  uint64_t id() const { return id_; }
+  bool large() const { return large_; }
+  // kIncomplete: it is large, and so the slow lane's work.
+  Status Begin() {
+    if (!large_) return Status::kOk;
+    if (txn_.tier() == ReadTier::kMemory) return Status::kIncomplete;
+    return txn_.BeginLargeObject(id_, families_, rows_);
+  }
+  Status Put(RowFamily family, std::string_view row_key, std::string_view value) {
+    if (large_) return txn_.WriteLargeRow(family, row_key, value);
+    txn_.PutRow(family, row_key, value);
+    return Status::kOk;
+  }
+  Status End() { return large_ ? txn_.EndLargeObject() : Status::kOk; }
+
+ private:
+  WriteTxn& txn_;
+  const uint64_t id_;
+  const uint8_t families_;
+  const uint64_t rows_;
+  const bool large_;
+};
+
+}  // namespace basalt::storage
