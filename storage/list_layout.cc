@@ -9,7 +9,8 @@
 namespace basalt::storage {
 namespace {
 
-constexpr size_t kRowsPayloadBytes = 8 + 8;  // behind the count: head and bytes
+constexpr size_t kRowsPayloadBytes = 8 + 8;  // behind the count: head and listpack size
+constexpr uint64_t kExactBit = 1ull << 63;
 
 // Whatever the number of elements allowed, a listpack has no more bytes than that (Redis' SIZE_SAFETY_LIMIT).
 constexpr uint64_t kSafeBytesMax = 8192;
@@ -64,7 +65,8 @@ bool ParseList(RecordPtr record, List* list) {
   list->elements = {};
   if (rest.size() != kRowsPayloadBytes) return false;
   list->head = GetBig64(rest.data());
-  list->listpack_bytes = GetBig64(rest.data() + 8);
+  const uint64_t size = GetBig64(rest.data() + 8);
+  list->listpack = {size & ~kExactBit, (size & kExactBit) != 0};
   return true;
 }
 
@@ -74,7 +76,7 @@ std::string EncodeListRows(const List& list) {
   AppendRowsCount(list.count, &payload);
   char bytes[kRowsPayloadBytes];
   PutBig64(bytes, list.head);
-  PutBig64(bytes + 8, list.listpack_bytes);
+  PutBig64(bytes + 8, list.listpack.bytes | (list.listpack.exact ? kExactBit : 0));
   payload.append(bytes, sizeof(bytes));
   return payload;
 }

@@ -20,10 +20,19 @@ namespace basalt::storage {
 // The position of the first element of a new list: in the middle, so that both ends can grow.
 inline constexpr uint64_t kListMiddle = 1ull << 63;
 
+// What all elements of a list would take in one listpack.
+struct ListpackSize {
+  uint64_t bytes = 0;
+  bool exact = false;  // else: at least `bytes`. Elements were removed unread, or nobody has counted to the end
+
+  static constexpr ListpackSize Unknown() { return {}; }
+  friend bool operator==(const ListpackSize&, const ListpackSize&) = default;
+  ListpackSize Plus(uint64_t more) const { return {bytes + more, exact}; }
+  ListpackSize Minus(uint64_t less) const { return less <= bytes ? ListpackSize{bytes - less, exact} : Unknown(); }
+};
+
 // The record of a list, taken apart.
 struct List {
-  static constexpr uint64_t kUnknownBytes = UINT64_MAX;
-
   RecordPtr record;  // null: there is no list (yet)
   Encoding encoding = Encoding::kListpack;
   int64_t expire_ms = kNoExpire;
@@ -33,9 +42,7 @@ struct List {
 
   uint64_t object_id = 0;  // not 0: has rows
   uint64_t head = 0;       // position of the first
-  // What all elements would take in one listpack; kUnknownBytes when nobody has counted since elements were removed
-  // unread.
-  uint64_t listpack_bytes = kUnknownBytes;
+  ListpackSize listpack;   // with rows; a packed one is soon counted
 
   bool packed() const { return object_id == 0; }
 };
