@@ -38,7 +38,8 @@ Status BlockingMove(CommandContext& ctx, ListEnd from_end, ListEnd to_end, std::
     if (served) return Ok();
   }
   if (MayBlock(ctx)) return BlockOnKeys(ctx, ctx.argv.subspan(1, 1), storage::ValueType::kList, timeout_ms);
-  ctx.reply.Null();
+  // Redis has one answer to whoever waited for a list in vain, and another one when it may not wait.
+  TimedOut(ctx) ? ctx.reply.NullArray() : ctx.reply.Null();
   return Ok();
 }
 
