@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "server/command_context.h"
+#include "storage/collection.h"
 #include "storage/string_store.h"
 
 namespace basalt {
@@ -26,6 +27,10 @@ storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const st
                           storage::RecordPtr* record);
 storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                              storage::StringStore::Rows rows, storage::StringValue* value);
+
+// The record of a collection of `type`; when it has rows, they can be read next (storage::FindCollection). Counted.
+storage::Status LookupCollection(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                                 storage::ValueType type, storage::RecordPtr* record);
 
 // As LookupKey, but not a use of the key: its idle time and frequency stay as they are (TTL, TYPE, EXISTS, OBJECT).
 storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
