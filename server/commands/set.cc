@@ -165,8 +165,7 @@ Status SScan(CommandContext& ctx) {
 
 Status ParsePopCount(std::string_view text, uint64_t* count) {
   int64_t number;
-  if (!ParseInteger(text, &number)) return ErrorCode::kNotInteger;
-  if (number < 0) return ErrorCode::kMustBePositive;
+  if (!ParseInteger(text, &number) || number < 0) return ErrorCode::kMustBePositive;
   *count = static_cast<uint64_t>(number);
   return Ok();
 }

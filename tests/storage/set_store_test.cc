@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "storage/key_codec.h"
 #include "storage/set_algebra.h"
 #include "tests/storage/storage_fixture.h"
 
@@ -91,6 +92,19 @@ TEST_F(SetStoreTest, PackedKeepsTheOrderOfArrivalAndIntegersTheirOwn) {
   ASSERT_EQ(Add("s", {"b", "a", "7"}, &added), Status::kOk);
   EXPECT_EQ(List("s"), (std::vector<std::string>{"-3", "5", "20", "100", "b", "a", "7"}));
   EXPECT_EQ(Record("s")->header().encoding, Encoding::kListpack);
+}
+
+// FORMAT.md draws these bytes.
+TEST_F(SetStoreTest, RecordsAreAsTheFormatSays) {
+  uint64_t added = 0;
+  ASSERT_EQ(Add("packed", {"1", "a"}, &added), Status::kOk);
+  EXPECT_EQ(Record("packed")->stored(), std::string_view("\x01\x04\x03\x02\x01\x31\x01\x61", 8));
+  ASSERT_EQ(Add("rows", {std::string(400, 'a'), std::string(400, 'b'), std::string(400, 'c')}, &added), Status::kOk);
+  const RecordPtr rows = Record("rows");
+  KeyBuffer id;
+  EncodeObjectBound(rows->header().object_id, &id);
+  EXPECT_EQ(rows->stored(),
+            std::string("\x01\x24\x04", 3) + std::string(id.view()) + std::string("\0\0\0\0\0\0\0\x03", 8));
 }
 
 TEST_F(SetStoreTest, RowsBeginAboveAThousandBytesAndStay) {
