@@ -59,10 +59,11 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
     database.ttl_low_water.store(0);
     return 0;
   }
-  std::string& floor = floors_.try_emplace(ns).first->second;
   KeyBuffer bound;
+  EncodeTtlBound(ns, 0, &bound);
+  std::string& floor = floors_.try_emplace(ns, bound.view()).first->second;
   EncodeTtlBound(ns, std::max<int64_t>(low_water, 0), &bound);
-  if (floor.empty() || bound.view() < floor) floor = bound.view();
+  if (bound.view() < floor) floor = bound.view();
   EncodeTtlBound(ns, now_ms + 1, &bound);
   if (floor >= bound.view()) return 0;
 
