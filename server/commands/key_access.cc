@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/session.h"
+#include "storage/collection.h"
 
 namespace basalt {
 

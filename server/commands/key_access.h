@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "server/command_context.h"
-#include "storage/collection.h"
 #include "storage/string_store.h"
 
 namespace basalt {
@@ -28,7 +27,7 @@ storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const st
 storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                              storage::StringStore::Rows rows, storage::StringValue* value);
 
-// The record of a collection of `type`; when it has rows, they can be read next (storage::FindCollection). Counted.
+// … or of the collection of `type` that it holds, ready for its rows to be read (storage::FindCollection).
 storage::Status LookupCollection(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                                  storage::ValueType type, storage::RecordPtr* record);
 
