@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/command_batch.h"
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
 #include "server/argument_parsing.h"
@@ -33,6 +34,8 @@ struct ParkRequest {
   // Called once the batch is parked, with what wakes it; may wake at once. Null: only the deadline, CLIENT UNBLOCK or
   // the client's end.
   std::function<void(ParkTicket)> on_parked;
+  // How the batch goes back to the pool when WakeUp says it is ready. Null: at once.
+  std::function<void(net::BatchPtr, net::Lane)> resubmit;
 };
 
 // For CommandSpec::prepare: what the command needs before its handler runs.

@@ -8,6 +8,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
+constexpr char kFieldExpiryTag = 'T';
 constexpr uint64_t kSignBit = 1ull << 63;
 
 constexpr std::array<uint16_t, 256> MakeCrc16Table() {
@@ -162,6 +163,27 @@ std::optional<MemberKey> ParseMemberKey(std::string_view bytes) {
   return MemberKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8), bytes.substr(kMemberKeyPrefixBytes)};
 }
 
+void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out) {
+  assert(expire_ms >= 0);
+  char* bytes = out->Resize(kFieldExpiryKeyPrefixBytes + field.size());
+  PutBig64(bytes, object_id);
+  bytes[8] = kFieldExpiryTag;
+  PutBig64(bytes + 9, static_cast<uint64_t>(expire_ms));
+  if (!field.empty()) std::memcpy(bytes + kFieldExpiryKeyPrefixBytes, field.data(), field.size());
+}
+
+void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out) {
+  EncodeFieldExpiryKey(object_id, expire_ms, {}, out);
+}
+
+std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes) {
+  if (bytes.size() < kFieldExpiryKeyPrefixBytes || bytes[8] != kFieldExpiryTag) return std::nullopt;
+  const uint64_t expire_ms = GetBig64(bytes.data() + 9);
+  if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
+  return FieldExpiryKey{GetBig64(bytes.data()), static_cast<int64_t>(expire_ms),
+                        bytes.substr(kFieldExpiryKeyPrefixBytes)};
+}
+
 uint64_t OrderedScore(double score) {
   const uint64_t bits = std::bit_cast<uint64_t>(score);
   return (bits & kSignBit) != 0 ? ~bits : bits | kSignBit;
@@ -193,11 +215,6 @@ void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out) {
   char* bytes = out->Resize(kScoreKeyPrefixBytes);
   PutBig64(bytes, object_id);
   bytes[8] = static_cast<char>(static_cast<char>(tag) + 1);
-}
-
-std::optional<std::string_view> ParseScoreKey(ScoreTag tag, std::string_view bytes) {
-  if (bytes.size() < kScoreKeyPrefixBytes || bytes[8] != static_cast<char>(tag)) return std::nullopt;
-  return bytes.substr(kScoreKeyPrefixBytes);
 }
 
 void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }

@@ -23,6 +23,7 @@ inline constexpr size_t kMetaKeyPrefixBytes = 4 + 5;
 inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
 inline constexpr size_t kChunkKeyBytes = 8 + 4;
 inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
+inline constexpr size_t kFieldExpiryKeyPrefixBytes = 8 + 1 + 8;
 inline constexpr size_t kScoreBytes = 8;
 inline constexpr size_t kScoreKeyPrefixBytes = 8 + 1;
 
@@ -105,6 +106,17 @@ void EncodeMemberKey(uint64_t object_id, uint32_t hash, std::string_view member,
 void EncodeMemberBound(uint64_t object_id, uint64_t hash, KeyBuffer* out);
 std::optional<MemberKey> ParseMemberKey(std::string_view bytes);
 
+// Fields of a hash that expire, in the order of their times: [id:8]['T'][expire ms:8][field]
+struct FieldExpiryKey {
+  uint64_t object_id = 0;
+  int64_t expire_ms = 0;
+  std::string_view field;  // lives as long as the bytes parsed
+};
+void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out);
+// The smallest key of a field that expires at `expire_ms`; INT64_MAX: behind all of them.
+void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out);
+std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes);
+
 // Scores of sorted sets, as eight bytes that sort as the numbers do. -0 is its own number here (just below 0), so that it
 // comes back as it went in. REQUIRES: not NaN.
 uint64_t OrderedScore(double score);
@@ -126,8 +138,6 @@ enum class ScoreTag : char {
 void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out);
 // The end of the rows with a tag.
 void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out);
-// The position in the key of a row; nullopt when it is of another tag.
-std::optional<std::string_view> ParseScoreKey(ScoreTag tag, std::string_view bytes);
 
 // `sys`: one tag byte, then what it is about.
 enum class SysTag : char {
