@@ -25,6 +25,8 @@ inline constexpr size_t kChunkKeyBytes = 8 + 4;
 inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
 inline constexpr size_t kListKeyBytes = 8 + 8;
 inline constexpr size_t kFieldExpiryKeyPrefixBytes = 8 + 1 + 8;
+inline constexpr size_t kScoreBytes = 8;
+inline constexpr size_t kScoreKeyPrefixBytes = 8 + 1;
 
 // Bytes of one key: on the stack when short, as nearly all are.
 class KeyBuffer {
@@ -123,6 +125,28 @@ void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_vie
 // The smallest key of a field that expires at `expire_ms`; INT64_MAX: behind all of them.
 void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out);
 std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes);
+
+// Scores of sorted sets, as eight bytes that sort as the numbers do. -0 is its own number here (just below 0), so that it
+// comes back as it went in. REQUIRES: not NaN.
+uint64_t OrderedScore(double score);
+double ScoreOf(uint64_t ordered);
+// Where a member stands in its sorted set: [score:8][member], with -0 as 0: the two are equal there.
+void EncodePosition(double score, std::string_view member, KeyBuffer* out);
+// … from its bytes, nullopt when they are no position.
+struct Position {
+  double score = 0;
+  std::string_view member;  // lives as long as the bytes parsed
+};
+std::optional<Position> ParsePosition(std::string_view bytes);
+
+// Rows of sorted sets in `score`: [id:8][tag:1][position]. A bucket's position may be the beginning of one.
+enum class ScoreTag : char {
+  kBucket = 'R',  // -> members from here to the next bucket
+  kMember = 'S',  // -> nothing, or the sign of a score that is -0
+};
+void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out);
+// The end of the rows with a tag.
+void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out);
 
 // `sys`: one tag byte, then what it is about.
 enum class SysTag : char {
