@@ -69,6 +69,7 @@ Slice SliceOf(const PackedZset& packed, const ZsetRange& range) {
     return range.max_open ? entry.score < range.max : entry.score <= range.max;
   };
   Slice slice;
+  if (packed.size() == 0 || !at_least(packed[packed.size() - 1]) || !at_most(packed[0])) return slice;
   while (slice.first < packed.size() && !at_least(packed[slice.first])) ++slice.first;
   slice.end = slice.first;
   while (slice.end < packed.size() && at_most(packed[slice.end])) ++slice.end;
@@ -255,7 +256,7 @@ struct RowsRemoval {
   const ZsetRows& rows;
   const ZsetRange& range;
   ScanOrder order;
-  const MemberVisitor& visit;
+  const MemberVisitor* visit;
   uint64_t* removed;
 
   // Visits all of them; *first and *last: the positions at both ends.
@@ -269,7 +270,7 @@ struct RowsRemoval {
       if (!any) *first = position;
       any = true;
       *last = position;
-      visit(score, member);
+      if (visit != nullptr) (*visit)(score, member);
       return true;
     });
     if (order == ScanOrder::kBackward) {
@@ -282,7 +283,7 @@ struct RowsRemoval {
   // The command is done.
   Status Everything() {
     std::string first, last;
-    const Status status = VisitAll(nullptr, &first, &last);
+    const Status status = visit == nullptr ? Status::kOk : VisitAll(nullptr, &first, &last);
     if (status == Status::kOk) txn.Erase(db, key);
     return status;
   }
@@ -304,6 +305,11 @@ struct RowsRemoval {
 
   // Whether nothing is before `first`, or behind `last`.
   Status Edges(const std::string& first, const std::string& last, bool* at_start, bool* at_end) {
+    if (range.by == ZsetRange::By::kRank) {
+      *at_start = range.first == 0;
+      *at_end = range.last >= rows.header().count - 1;
+      return Status::kOk;
+    }
     for (const ScanOrder edge : {ScanOrder::kForward, ScanOrder::kBackward}) {
       ZsetSpan span;
       rows.Whole(edge, &span);
@@ -569,7 +575,7 @@ Status ZsetStore::Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::s
 }
 
 Status ZsetStore::RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, const ZsetRange& range, ScanOrder order,
-                              MemberVisitor visit, uint64_t* removed) {
+                              const MemberVisitor* visit, uint64_t* removed) {
   *removed = 0;
   RecordPtr record;
   const Status status = FindForWrite(txn, db, key, &record);
@@ -580,7 +586,7 @@ Status ZsetStore::RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, c
     const Slice slice = SliceOf(packed, range);
     *removed = slice.end - slice.first;
     if (*removed == 0) return Status::kOk;
-    VisitSlice(packed, slice, order, 0, UINT64_MAX, visit);
+    if (visit != nullptr) VisitSlice(packed, slice, order, 0, UINT64_MAX, *visit);
     packed.Erase(slice.first, *removed);
     PutPacked(txn, db, key, *record, packed);
     return Status::kOk;

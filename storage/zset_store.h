@@ -115,9 +115,9 @@ class ZsetStore {
   // kWrongType, kNotFound (no such key). The key goes with its last member; so below.
   static Status Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const std::string_view> members,
                        uint64_t* removed);
-  // Removes the members of a range, and visits each (in `order`). kWrongType, kNotFound (no such key).
+  // Removes the members of a range; `visit`, unless null, gets each of them in `order`. kWrongType, kNotFound (no such key).
   static Status RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, const ZsetRange& range, ScanOrder order,
-                            MemberVisitor visit, uint64_t* removed);
+                            const MemberVisitor* visit, uint64_t* removed);
   // Replaces whatever the key holds, expiry included, by these members: different ones, in any order. None: the key is
   // erased. REQUIRES: the key was read by GetRecord in this group.
   static Status Set(WriteTxn& txn, DbIndex db, const HashedKey& key, const std::vector<ScoredMember>& members,
