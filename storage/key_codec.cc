@@ -163,6 +163,17 @@ std::optional<MemberKey> ParseMemberKey(std::string_view bytes) {
   return MemberKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8), bytes.substr(kMemberKeyPrefixBytes)};
 }
 
+void EncodeListKey(uint64_t object_id, uint64_t position, KeyBuffer* out) {
+  char* bytes = out->Resize(kListKeyBytes);
+  PutBig64(bytes, object_id);
+  PutBig64(bytes + 8, position);
+}
+
+std::optional<ListKey> ParseListKey(std::string_view bytes) {
+  if (bytes.size() != kListKeyBytes) return std::nullopt;
+  return ListKey{GetBig64(bytes.data()), GetBig64(bytes.data() + 8)};
+}
+
 void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out) {
   assert(expire_ms >= 0);
   char* bytes = out->Resize(kFieldExpiryKeyPrefixBytes + field.size());

@@ -23,6 +23,7 @@ inline constexpr size_t kMetaKeyPrefixBytes = 4 + 5;
 inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
 inline constexpr size_t kChunkKeyBytes = 8 + 4;
 inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
+inline constexpr size_t kListKeyBytes = 8 + 8;
 inline constexpr size_t kFieldExpiryKeyPrefixBytes = 8 + 1 + 8;
 inline constexpr size_t kScoreBytes = 8;
 inline constexpr size_t kScoreKeyPrefixBytes = 8 + 1;
@@ -105,6 +106,14 @@ void EncodeMemberKey(uint64_t object_id, uint32_t hash, std::string_view member,
 // The smallest key of a hash. `hash` may be 2^32: the end of the object's rows.
 void EncodeMemberBound(uint64_t object_id, uint64_t hash, KeyBuffer* out);
 std::optional<MemberKey> ParseMemberKey(std::string_view bytes);
+
+// Elements of lists: [id:8][position:8]
+void EncodeListKey(uint64_t object_id, uint64_t position, KeyBuffer* out);
+struct ListKey {
+  uint64_t object_id = 0;
+  uint64_t position = 0;
+};
+std::optional<ListKey> ParseListKey(std::string_view bytes);
 
 // Fields of a hash that expire, in the order of their times: [id:8]['T'][expire ms:8][field]
 struct FieldExpiryKey {

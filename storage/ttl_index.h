@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 
 #include "storage/key.h"
@@ -15,7 +16,8 @@ class CommitObserver;
 class WriteTxn;
 
 // The active expire cycle over `ttl`: reads only what is due, locks each key (skipping those that are busy), compares
-// the exact time, removes the key or the fields of a hash that are due, and commits in bounded batches. Owned by Storage::Impl; Run by any thread, one at a time.
+// the exact time, removes the key or the fields of a hash that are due, and commits in bounded batches. Owned by
+// Storage::Impl; Run by any thread, one at a time.
 class TtlIndex {
  public:
   // Keys and fields of hashes removed by one commit: so long may a client wait for their locks.
@@ -38,8 +40,10 @@ class TtlIndex {
                           bool* done);
 
   std::mutex run_mu_;
-  // Guarded by run_mu_: no row is of an earlier time, but for those that commits added since (Database::ttl_low_water).
-  std::unordered_map<Namespace, int64_t> floors_;
+  // Guarded by run_mu_: the key of the first row, or one before it, but for rows that commits added since
+  // (Database::ttl_low_water). A time alone would not do: of a million keys that expire together, every cycle would
+  // pass the tombstones of all that are gone.
+  std::unordered_map<Namespace, std::string> floors_;
   std::atomic<bool> active_{true};
   std::atomic<bool> paused_{false};
   std::atomic<CommitObserver*> observer_{nullptr};

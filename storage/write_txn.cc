@@ -38,6 +38,8 @@ void WriteTxn::RunExclusive() {
   impl_->exclusive = true;
 }
 
+bool WriteTxn::exclusive() const { return impl_->exclusive; }
+
 void WriteTxn::BeginCommand(int64_t now_ms, ReadTier tier) {
   now_ms_ = now_ms;
   tier_ = tier;

@@ -84,6 +84,8 @@ class WriteTxn : public ReadView {
   // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then
   // does nothing.
   void RunExclusive();
+  // Whether it does. Then nothing changes meanwhile, and keys may be read that are not locked.
+  bool exclusive() const;
 
   // ---- one command; a command that runs others (EXEC) has theirs nested inside its own ----
   void BeginCommand(int64_t now_ms, ReadTier tier);
