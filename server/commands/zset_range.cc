@@ -6,13 +6,13 @@
 
 #include "server/commands/key_access.h"
 #include "server/commands/zset.h"
+#include "storage/zset_writer.h"
 
 namespace basalt {
 
 using storage::HashedKey;
 using storage::RecordPtr;
 using storage::ScanOrder;
-using storage::ScoredMember;
 using storage::ValueType;
 using storage::ZsetRange;
 using storage::ZsetStore;
@@ -191,22 +191,24 @@ Status ZRangeStore(CommandContext& ctx) {
   RecordPtr record, old;
   const storage::Status found = LookupCollection(ctx, ctx.txn(), ctx.key(2), ValueType::kZset, &record);
   if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
-  std::vector<ScoredMember> members;
-  if (found == storage::Status::kOk) {
-    BASALT_RETURN_IF_ERROR(command.Run(ctx.txn(), *record, [&members](double score, std::string_view member) {
-      members.push_back({score, std::string(member)});
-      return true;
+  storage::ZsetWriter result(ctx.txn(), record == nullptr ? 0 : ZsetStore::Count(*record));
+  if (record != nullptr) {
+    storage::Status written = storage::Status::kOk;
+    BASALT_RETURN_IF_ERROR(command.Run(ctx.txn(), *record, [&](double score, std::string_view member) {
+      written = result.Add(score, member);
+      return written == storage::Status::kOk;
     }));
+    BASALT_RETURN_IF_ERROR(written);
   }
   const storage::Status target = ctx.txn().GetRecord(ctx.db(), ctx.key(1), &old);
   if (target != storage::Status::kOk && target != storage::Status::kNotFound) return target;
   // Redis does not know how many there will be, but by rank, and then makes a skiplist.
-  const storage::Encoding encoding = command.by == ZsetRange::By::kRank
-                                         ? ZsetStore::EncodingOf(members, ZsetLimitsOf(ctx))
-                                         : storage::Encoding::kSkiplist;
-  BASALT_RETURN_IF_ERROR(
-      ZsetStore::Set(ctx.txn(), ctx.db(), ctx.key(1), members, encoding, storage::kNoExpire));
-  ctx.reply.Integer(static_cast<int64_t>(members.size()));
+  const storage::Encoding encoding =
+      command.by == ZsetRange::By::kRank
+          ? ZsetStore::EncodingOf(result.count(), result.longest_member_bytes(), ZsetLimitsOf(ctx))
+          : storage::Encoding::kSkiplist;
+  BASALT_RETURN_IF_ERROR(result.Finish(ctx.db(), ctx.key(1), encoding, storage::kNoExpire));
+  ctx.reply.Integer(static_cast<int64_t>(result.count()));
   return Ok();
 }
 
