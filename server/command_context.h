@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/command_batch.h"
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
 #include "server/argument_parsing.h"
@@ -33,6 +34,8 @@ struct ParkRequest {
   // Called once the batch is parked, with what wakes it; may wake at once. Null: only the deadline, CLIENT UNBLOCK or
   // the client's end.
   std::function<void(ParkTicket)> on_parked;
+  // How the batch goes back to the pool when WakeUp says it is ready. Null: at once.
+  std::function<void(net::BatchPtr, net::Lane)> resubmit;
 };
 
 // For CommandSpec::prepare: what the command needs before its handler runs.
@@ -86,12 +89,14 @@ class CommandContext {
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // True while EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
+  // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
+  bool keep_changes_when_parked = false;
   // Lookups of this run (INFO keyspace_hits, keyspace_misses); counted when the command is done.
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
 
   // Ends this run of the command without a reply; it runs again, with wake() saying why, when the request is met. No thread waits.
   // Usage: if (ctx.wake() == Wake::kFirstRun && !done) return ctx.Park({...});
-  // REQUIRES: nothing written, !deny_blocking.
+  // REQUIRES: nothing written (but see keep_changes_when_parked), !deny_blocking.
   Status Park(ParkRequest request);
   Wake wake() const { return wake_; }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "net/transport.h"
+#include "server/blocked_keys.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
@@ -48,6 +49,7 @@ struct CommandExecutor::ThreadState {
   Preparation preparation;
   net::Lane lane = net::Lane::kFast;  // of the current Execute
   uint64_t now_ns = 0;                // when the last command ended
+  bool someone_waits = false;         // for a key that the last command may have changed
 };
 
 CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
@@ -97,6 +99,8 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
     if (session.close_after_reply) {
       current.protocol_error.reset();
+      session.grant.Release();
+      session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
     if (current.finished()) {
@@ -109,7 +113,12 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     }
     if (RunCommand(thread, session, current.Argv(current.commands[current.next])) == Next::kTakenOff) return;
     ++current.next;
-    if (thread.group->ShouldCommit(thread.now_ns) && !CommitNow(thread)) return;
+    session.wake = Wake::kFirstRun;
+    // A command that had its turn gives it up when what it took is committed.
+    BlockedCommand served;
+    if (session.blocked.registration.active()) std::swap(served, session.blocked);
+    const bool commit_now = served.registration.active() || std::exchange(thread.someone_waits, false);
+    if ((commit_now || thread.group->ShouldCommit(thread.now_ns)) && !CommitNow(thread)) return;
   }
   thread.group->End(Then::kReturn, net::Lane::kFast);
 }
@@ -255,7 +264,12 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
     default:
       break;
   }
-  if (txn != nullptr && thread.group->HasPending()) thread.group->AddDependent(from);
+  if (txn != nullptr && thread.group->HasPending()) {
+    thread.group->AddDependent(from);
+    // Those who wait for a key are served before the next command sees it.
+    const auto may_wait = [this](const storage::HashedKey& key) { return services_.blocked_keys.MayWait(key); };
+    thread.someone_waits = std::any_of(preparation.keys.begin(), preparation.keys.end(), may_wait);
+  }
   return Next::kAdvance;
 }
 
@@ -301,7 +315,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, thread.lane);
   context.wake_ = session.wake;
   Status status = spec.handler(context);
-  if (txn != nullptr) status.ok() ? txn->EndCommand() : txn->RollbackCommand();
+  const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
+  if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
@@ -312,8 +327,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
   }
-  session.wake = Wake::kFirstRun;
-  if (session.blocked.arrival != 0) session.blocked = {};
   thread.now_ns = MonotonicNs();
   if (!status.ok()) {
     const std::string line = ErrorText(status, spec.name);
@@ -395,7 +408,7 @@ CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
   const net::Lane lane = thread.lane;
   net::Transport* transport = services_.transport;
   net::CommandBatch* batch = thread.group->TakeCurrent().release();  // std::function wants to be copied; one call owns it
-  services_.storage.locks().Wait(thread.preparation.keys, [batch, lane, transport](storage::KeyLocks::Grant grant) {
+  services_.storage.locks().Wait(thread.preparation.keys, storage::KeyLocks::Place::kBack, [batch, lane, transport](storage::KeyLocks::Grant grant) {
     SessionOf(*batch).grant = std::move(grant);
     transport->Resubmit(net::BatchPtr(batch), lane);
   });

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "net/transport.h"
+#include "server/blocked_keys.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
@@ -139,7 +140,10 @@ void Clients(Facts& facts, Lines& out) {
   out.Number("cluster_connections", 0);
   out.Number("maxclients", facts.config.maxclients);
   out.Number("blocked_clients", facts.services.parked.blocked_clients());
-  out.Zeros({"tracking_clients", "clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey"});
+  out.Zeros({"tracking_clients", "clients_in_timeout_table"});
+  const BlockedKeys::Counts blocking = facts.services.blocked_keys.GetCounts();
+  out.Number("total_blocking_keys", blocking.keys);
+  out.Number("total_blocking_keys_on_nokey", blocking.keys_any_change);
 }
 
 double Ratio(uint64_t a, uint64_t b) { return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b); }

@@ -23,7 +23,8 @@ void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, Pa
   {
     std::lock_guard lock(mu_);
     ticket = next_ticket_++;
-    Entry entry{.batch = nullptr, .conn = batch->conn, .sequence = batch->sequence, .client_id = session.id, .lane = lane, .kind = kind};
+    Entry entry{.batch = nullptr, .conn = batch->conn, .sequence = batch->sequence, .client_id = session.id, .lane = lane, .kind = kind,
+                .resubmit = std::move(request.resubmit)};
     if (closed_) entry.end = Entry::End::kHangup;
     entries_.emplace(ticket, std::move(entry));
     by_conn_[batch->conn] = ticket;
@@ -84,16 +85,20 @@ void ParkedRegistry::Resume(Entry entry, Entry::End end) {
     case Entry::End::kUnblocked:
       net::ReplyBuilder(&entry.batch->replies, session.resp).Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
       ++entry.batch->next;
+      session.blocked = {};
       break;
     case Entry::End::kHangup:
       entry.batch->next = static_cast<uint32_t>(entry.batch->commands.size());
       entry.batch->settings.close_after_reply = true;
+      session.blocked = {};
       break;
     case Entry::End::kNone:
       LOG(FATAL) << "a parked batch ends for a reason";
   }
   if (entry.batch->finished()) {
     transport_->Return(std::move(entry.batch));
+  } else if (end == Entry::End::kReady && entry.resubmit) {
+    entry.resubmit(std::move(entry.batch), entry.lane);
   } else {
     transport_->Resubmit(std::move(entry.batch), entry.lane);
   }

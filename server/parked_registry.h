@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -54,6 +55,7 @@ class ParkedRegistry {
     uint64_t client_id;
     net::Lane lane;
     ParkKind kind;
+    std::function<void(net::BatchPtr, net::Lane)> resubmit;  // ParkRequest's
     enum class End : uint8_t { kNone, kReady, kTimeout, kUnblocked, kHangup } end = End::kNone;  // decided during hand-over
   };
 

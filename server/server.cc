@@ -9,6 +9,7 @@
 
 #include "net/transport.h"
 #include "server/backup_runner.h"
+#include "server/blocked_keys.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
@@ -110,11 +111,12 @@ class Server::Impl {
   Impl(Server& server, ConfigTable& config, std::unique_ptr<storage::Storage> opened)
       : storage(std::move(opened)),
         stats(commands.size()),
-        effects(watches),
+        blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
+        effects(watches, blocked_keys),
         pause(*storage, parked),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
-                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .monitors = monitors, .backups = backups,
+                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
         executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
@@ -178,8 +180,9 @@ class Server::Impl {
   SlowLog slowlog;
   LatencyMonitor latency;
   WatchTable watches;
-  CommitEffects effects;
   ParkedRegistry parked;
+  BlockedKeys blocked_keys;
+  CommitEffects effects;
   ClientPause pause;
   MemoryLimit memory_limit;
   MonitorHub monitors;

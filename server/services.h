@@ -6,6 +6,7 @@ namespace net { class Transport; }
 namespace storage { class Storage; }
 
 class BackupRunner;
+class BlockedKeys;
 class ClientRegistry;
 class CommandTable;
 class CommandExecutor;
@@ -29,6 +30,7 @@ struct Services {
   LatencyMonitor& latency;
   WatchTable& watches;
   ParkedRegistry& parked;
+  BlockedKeys& blocked_keys;
   MonitorHub& monitors;
   BackupRunner& backups;
   CommandExecutor& executor;   // RunNested

@@ -10,6 +10,7 @@
 #include "net/command_batch.h"
 #include "net/reply_builder.h"
 #include "net/request_handler.h"
+#include "server/blocked_keys.h"
 #include "server/command_context.h"
 #include "storage/key.h"
 #include "storage/key_locks.h"
@@ -35,7 +36,7 @@ struct QueuedCommand {
 // What a blocking command keeps between its runs.
 struct BlockedCommand {
   int64_t deadline_ms = 0;  // Unix milliseconds, 0: none (or not begun)
-  uint64_t arrival = 0;     // its place among all that wait; 0: it does not wait yet
+  BlockedKeys::Registration registration;
   std::vector<std::string> kept_arguments;
 };
 

@@ -8,6 +8,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
+constexpr char kFieldExpiryTag = 'T';
+
 constexpr std::array<uint16_t, 256> MakeCrc16Table() {
   std::array<uint16_t, 256> table{};
   for (int byte = 0; byte < 256; ++byte) {
@@ -271,6 +273,27 @@ std::optional<StreamId> ParsePendingKey(std::string_view bytes) {
 std::optional<StreamId> ParseConsumerPendingKey(std::string_view bytes) {
   if (!HasTag(bytes, StreamTag::kConsumerPending, 32) || bytes.size() != kTagBytes + 32) return std::nullopt;
   return GetStreamId(bytes.data() + kTagBytes + 16);
+}
+
+void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out) {
+  assert(expire_ms >= 0);
+  char* bytes = out->Resize(kFieldExpiryKeyPrefixBytes + field.size());
+  PutBig64(bytes, object_id);
+  bytes[8] = kFieldExpiryTag;
+  PutBig64(bytes + 9, static_cast<uint64_t>(expire_ms));
+  if (!field.empty()) std::memcpy(bytes + kFieldExpiryKeyPrefixBytes, field.data(), field.size());
+}
+
+void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out) {
+  EncodeFieldExpiryKey(object_id, expire_ms, {}, out);
+}
+
+std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes) {
+  if (bytes.size() < kFieldExpiryKeyPrefixBytes || bytes[8] != kFieldExpiryTag) return std::nullopt;
+  const uint64_t expire_ms = GetBig64(bytes.data() + 9);
+  if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
+  return FieldExpiryKey{GetBig64(bytes.data()), static_cast<int64_t>(expire_ms),
+                        bytes.substr(kFieldExpiryKeyPrefixBytes)};
 }
 
 void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }

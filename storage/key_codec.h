@@ -25,6 +25,7 @@ inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
 inline constexpr size_t kChunkKeyBytes = 8 + 4;
 inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
 inline constexpr size_t kStreamIdBytes = 8 + 8;
+inline constexpr size_t kFieldExpiryKeyPrefixBytes = 8 + 1 + 8;
 
 // Bytes of one key: on the stack when short, as nearly all are.
 class KeyBuffer {
@@ -134,6 +135,17 @@ std::optional<std::string_view> ParseStreamGroupKey(std::string_view bytes);
 std::optional<std::string_view> ParseConsumerKey(std::string_view bytes);
 std::optional<StreamId> ParsePendingKey(std::string_view bytes);
 std::optional<StreamId> ParseConsumerPendingKey(std::string_view bytes);
+
+// Fields of a hash that expire, in the order of their times: [id:8]['T'][expire ms:8][field]
+struct FieldExpiryKey {
+  uint64_t object_id = 0;
+  int64_t expire_ms = 0;
+  std::string_view field;  // lives as long as the bytes parsed
+};
+void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out);
+// The smallest key of a field that expires at `expire_ms`; INT64_MAX: behind all of them.
+void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out);
+std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes);
 
 // `sys`: one tag byte, then what it is about.
 enum class SysTag : char {

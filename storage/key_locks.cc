@@ -18,6 +18,7 @@ constexpr uint32_t kHeldAndWaitedFor = 3;
 struct Waiter {
   std::vector<KeyLocks::Stripe> stripes;  // ascending
   size_t next = 0;                        // stripes before are held by this waiter
+  KeyLocks::Place place = KeyLocks::Place::kBack;
   std::function<void(KeyLocks::Grant)> granted;
 };
 
@@ -54,7 +55,12 @@ struct KeyLocks::Impl {
           if (word.compare_exchange_weak(seen, kHeld, std::memory_order_acquire, std::memory_order_relaxed)) break;
         } else if (seen == kHeldAndWaitedFor ||
                    word.compare_exchange_weak(seen, kHeldAndWaitedFor, std::memory_order_relaxed)) {
-          queues[stripe].push_back(std::move(waiter));
+          auto& queue = queues[stripe];
+          if (waiter->place == Place::kFront) {
+            queue.push_front(std::move(waiter));
+          } else {
+            queue.push_back(std::move(waiter));
+          }
           return nullptr;
         }
       }
@@ -166,8 +172,9 @@ bool KeyLocks::TryLock(std::span<const HashedKey> keys, Grant* grant) {
   return true;
 }
 
-void KeyLocks::Wait(std::span<const HashedKey> keys, std::function<void(Grant)> granted) {
+void KeyLocks::Wait(std::span<const HashedKey> keys, Place place, std::function<void(Grant)> granted) {
   auto waiter = std::make_unique<Waiter>();
+  waiter->place = place;
   waiter->stripes.reserve(keys.size());
   for (const HashedKey& key : keys) waiter->stripes.push_back(StripeOf(key.hash));
   std::sort(waiter->stripes.begin(), waiter->stripes.end());

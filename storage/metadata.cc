@@ -9,24 +9,29 @@
 namespace basalt::storage {
 namespace {
 
-// [format:1][flags:4 | type:4][encoding:1] then, by flag, [expire ms:8][object id:8], then the payload.
+// [format:1][flags:4 | type:4][encoding:1] then, by flag, [expire ms:8][object id:8][earliest field expiry:8], then the
+// payload.
 constexpr uint8_t kRecordFormat = 1;
 constexpr uint8_t kTypeMask = 0x0f;
 constexpr uint8_t kHasExpire = 0x10;
 constexpr uint8_t kHasObjectId = 0x20;
-constexpr uint8_t kKnownBits = kTypeMask | kHasExpire | kHasObjectId;
+constexpr uint8_t kHasFieldExpire = 0x40;
+constexpr uint8_t kKnownBits = kTypeMask | kHasExpire | kHasObjectId | kHasFieldExpire;
 constexpr size_t kFixedBytes = 3;
 
 size_t HeaderBytes(const RecordHeader& header) {
-  return kFixedBytes + (header.expire_ms != kNoExpire ? 8 : 0) + (header.object_id != 0 ? 8 : 0);
+  return kFixedBytes + (header.expire_ms != kNoExpire ? 8 : 0) + (header.object_id != 0 ? 8 : 0) +
+         (header.field_expire_ms != kNoExpire ? 8 : 0);
 }
 
 char* EncodeHeader(const RecordHeader& header, char* out) {
-  assert(header.expire_ms >= 0);
+  assert(header.expire_ms >= 0 && header.field_expire_ms >= 0);
+  assert(header.field_expire_ms == kNoExpire || header.type == ValueType::kHash);
   out[0] = static_cast<char>(kRecordFormat);
   uint8_t bits = static_cast<uint8_t>(header.type);
   if (header.expire_ms != kNoExpire) bits |= kHasExpire;
   if (header.object_id != 0) bits |= kHasObjectId;
+  if (header.field_expire_ms != kNoExpire) bits |= kHasFieldExpire;
   out[1] = static_cast<char>(bits);
   out[2] = static_cast<char>(header.encoding);
   out += kFixedBytes;
@@ -38,7 +43,18 @@ char* EncodeHeader(const RecordHeader& header, char* out) {
     PutBig64(out, header.object_id);
     out += 8;
   }
+  if (header.field_expire_ms != kNoExpire) {
+    PutBig64(out, static_cast<uint64_t>(header.field_expire_ms));
+    out += 8;
+  }
   return out;
+}
+
+bool DecodeTime(std::string_view stored, size_t offset, int64_t* time_ms) {
+  if (stored.size() < offset + 8) return false;
+  const uint64_t time = GetBig64(stored.data() + offset);
+  *time_ms = static_cast<int64_t>(time);
+  return time != 0 && time <= INT64_MAX;
 }
 
 // Bytes the header takes; 0 when they are not a header.
@@ -55,16 +71,17 @@ size_t DecodeHeader(std::string_view stored, RecordHeader* header) {
   header->encoding = static_cast<Encoding>(encoding);
   size_t offset = kFixedBytes;
   if ((bits & kHasExpire) != 0) {
-    if (stored.size() < offset + 8) return 0;
-    const uint64_t expire_ms = GetBig64(stored.data() + offset);
-    if (expire_ms == 0 || expire_ms > INT64_MAX) return 0;
-    header->expire_ms = static_cast<int64_t>(expire_ms);
+    if (!DecodeTime(stored, offset, &header->expire_ms)) return 0;
     offset += 8;
   }
   if ((bits & kHasObjectId) != 0) {
     if (stored.size() < offset + 8) return 0;
     header->object_id = GetBig64(stored.data() + offset);
     if (header->object_id == 0) return 0;
+    offset += 8;
+  }
+  if ((bits & kHasFieldExpire) != 0) {
+    if (header->type != ValueType::kHash || !DecodeTime(stored, offset, &header->field_expire_ms)) return 0;
     offset += 8;
   }
   return offset;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,7 @@ struct RecordHeader {
   Encoding encoding = Encoding::kRaw;
   int64_t expire_ms = kNoExpire;  // Unix time in milliseconds
   uint64_t object_id = 0;         // owner of rows in `big`, `data`, `score`; 0: everything is in the payload
+  int64_t field_expire_ms = kNoExpire;  // a hash with fields that expire: when the first of them does
 };
 
 class Record;
@@ -77,6 +79,17 @@ class Record {
   const RecordHeader& header() const { return header_; }
   ValueType type() const { return header_.type; }
   int64_t expire_ms() const { return header_.expire_ms; }
+  int64_t field_expire_ms() const { return header_.field_expire_ms; }
+  // When something is to be done about the key: its place in the TTL index. kNoExpire: it is not there.
+  int64_t due_ms() const {
+    if (header_.expire_ms == kNoExpire) return header_.field_expire_ms;
+    if (header_.field_expire_ms == kNoExpire) return header_.expire_ms;
+    return std::min(header_.expire_ms, header_.field_expire_ms);
+  }
+  // Whether a field's time has come, or did and nobody has removed the field yet.
+  bool FieldsDueAt(int64_t now_ms) const {
+    return header_.field_expire_ms != kNoExpire && header_.field_expire_ms <= now_ms;
+  }
   bool ExpiredAt(int64_t now_ms) const { return header_.expire_ms != kNoExpire && header_.expire_ms <= now_ms; }
   std::string_view payload() const { return {bytes() + payload_offset_, size_ - payload_offset_}; }
   std::string_view stored() const { return {bytes(), size_}; }

@@ -44,6 +44,9 @@ class ReadView {
   Storage& storage() const { return storage_; }
   // Whether a key was asked for whose time has come but that is still there: read again in a WriteTxn, it is removed.
   bool met_expired() const { return met_expired_; }
+  // The same of a part of a value that expires by itself (fields of hashes): told by its store. In a WriteTxn the store
+  // removes it instead.
+  void NoteExpired() { met_expired_ = true; }
 
   // Whether the reads that follow are uses of their keys (OBJECT IDLETIME and FREQ tell of them). They are unless told otherwise.
   void CountAsUse(bool on) { counts_as_use_ = on; }

@@ -7,13 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "storage/hash_store.h"
 #include "storage/key_codec.h"
 #include "storage/storage_impl.h"
 #include "storage/write_txn.h"
 
 namespace basalt::storage {
 
-uint64_t TtlIndex::Run(Storage& storage, uint64_t keys_max) {
+uint64_t TtlIndex::Run(Storage& storage, uint64_t units_max) {
   const EngineUse use(storage.impl().engine.gate());
   if (!use.ok()) return 0;
   std::lock_guard lock(run_mu_);
@@ -21,10 +22,9 @@ uint64_t TtlIndex::Run(Storage& storage, uint64_t keys_max) {
   const int64_t now_ms = storage.NowMs();
   DatabaseTable& databases = storage.impl().databases;
   uint64_t removed = 0;
-  for (int db = 0; db < databases.size() && removed < keys_max; ++db) {
+  for (int db = 0; db < databases.size() && removed < units_max; ++db) {
     if (paused_.load()) break;
-    if (databases[static_cast<DbIndex>(db)].expires.load(std::memory_order_relaxed) == 0) continue;
-    removed += RunDatabase(storage, static_cast<DbIndex>(db), now_ms, keys_max - removed);
+    removed += RunDatabase(storage, static_cast<DbIndex>(db), now_ms, units_max - removed);
   }
   if (floors_.size() > 2 * static_cast<size_t>(databases.size())) floors_.clear();  // of name spaces that are gone
   cycle_us_.fetch_add(
@@ -34,7 +34,22 @@ uint64_t TtlIndex::Run(Storage& storage, uint64_t keys_max) {
   return removed;
 }
 
-uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uint64_t keys_max) {
+// Removes what is due of a key that is locked: the key itself, or up to `fields_max` fields of a hash. *done: nothing
+// of it is due any more.
+Status TtlIndex::RemoveDue(WriteTxn& txn, DbIndex db, const HashedKey& key, uint64_t fields_max, uint64_t* removed,
+                           bool* done) {
+  *removed = 1;
+  *done = true;
+  RecordPtr record;
+  Status status = txn.GetRecord(db, key, &record);  // which removes it, if the exact time has come
+  if (status == Status::kNotFound) return Status::kOk;
+  if (status != Status::kOk || !record->FieldsDueAt(txn.now_ms())) return status;
+  status = HashStore::RemoveDue(txn, db, key, fields_max, removed);
+  *done = *removed < fields_max;
+  return status;
+}
+
+uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uint64_t units_max) {
   Storage::Impl& impl = storage.impl();
   Database& database = impl.databases[db];
   const Namespace ns = impl.databases.NamespaceOf(db);
@@ -44,57 +59,71 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
     database.ttl_low_water.store(0);
     return 0;
   }
-  int64_t& floor = floors_.try_emplace(ns, 0).first->second;
-  floor = std::min(floor, std::max<int64_t>(low_water, 0));
-  if (floor > now_ms) return 0;
+  KeyBuffer bound;
+  EncodeTtlBound(ns, 0, &bound);
+  std::string& floor = floors_.try_emplace(ns, bound.view()).first->second;
+  EncodeTtlBound(ns, std::max<int64_t>(low_water, 0), &bound);
+  if (bound.view() < floor) floor = bound.view();
+  EncodeTtlBound(ns, now_ms + 1, &bound);
+  if (floor >= bound.view()) return 0;
 
-  KeyBuffer lower;
   KeyBuffer upper;
-  EncodeTtlBound(ns, floor, &lower);
-  EncodeTtlBound(ns, now_ms + 1, &upper);
+  EncodeTtlBound(ns, INT64_MAX, &upper);  // the first row that is not due yet says when to look again
   const rocksdb::Slice end = ToSlice(upper.view());
   rocksdb::ReadOptions options;
   options.iterate_upper_bound = &end;
-  std::unique_ptr<rocksdb::Iterator> due(impl.engine.db()->NewIterator(options, impl.engine.handle(Family::kTtl)));
+  std::unique_ptr<rocksdb::Iterator> rows(impl.engine.db()->NewIterator(options, impl.engine.handle(Family::kTtl)));
   WriteTxn txn(storage);
   uint64_t removed = 0;
-  int64_t next_floor = now_ms + 1;
-  due->Seek(ToSlice(lower.view()));
-  while (due->Valid() && removed < keys_max) {
-    uint64_t batch_keys = 0;
-    int64_t batch_floor = INT64_MAX;
-    for (; due->Valid() && batch_keys < std::min<uint64_t>(kBatchKeys, keys_max - removed); due->Next()) {
-      const std::optional<TtlKey> row = ParseTtlKey(ToView(due->key()));
+  std::string next_floor(upper.view());
+  const auto look_again_at = [&next_floor](std::string_view row_key) {
+    if (row_key < next_floor) next_floor = row_key;
+  };
+  rows->Seek(ToSlice(floor));
+  const auto due = [&] {
+    if (!rows->Valid()) return false;
+    const std::optional<TtlKey> row = ParseTtlKey(ToView(rows->key()));
+    return !row || row->expire_ms <= now_ms;
+  };
+  while (removed < units_max && due()) {
+    uint64_t batch_units = 0;
+    const std::string batch_floor = rows->key().ToString();
+    bool done = true;
+    while (done && due() && batch_units < std::min<uint64_t>(kBatchUnits, units_max - removed)) {
+      const std::optional<TtlKey> row = ParseTtlKey(ToView(rows->key()));
       if (!row) {
         LOG_EVERY_N(ERROR, 1000) << "a row of the TTL index is not one";
+        rows->Next();
         continue;
       }
       const HashedKey key = storage.Hash(row->user_key);
       if (txn.LockKeys({&key, 1}) != Status::kOk) {  // busy: next time
-        next_floor = std::min(next_floor, row->expire_ms);
+        look_again_at(ToView(rows->key()));
+        rows->Next();
         continue;
       }
+      uint64_t units = 0;
       txn.BeginCommand(now_ms, ReadTier::kDisk);
-      RecordPtr record;
-      const Status status = txn.GetRecord(db, key, &record);  // which removes it, if the exact time has come
-      txn.EndCommand();
-      if (status != Status::kOk && status != Status::kNotFound) next_floor = std::min(next_floor, row->expire_ms);
-      batch_floor = std::min(batch_floor, row->expire_ms);
-      ++batch_keys;
+      const Status status = RemoveDue(txn, db, key, kBatchUnits, &units, &done);
+      if (status == Status::kOk) {
+        txn.EndCommand();
+      } else {
+        txn.RollbackCommand();
+        look_again_at(ToView(rows->key()));
+        done = true;
+      }
+      batch_units += units;
+      if (done) rows->Next();  // else this hash again, in the next commit: its row may be another by then
     }
     uint64_t sequence = 0;
     if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk) {
-      next_floor = std::min(next_floor, batch_floor);
+      look_again_at(batch_floor);
       break;
     }
-    removed += batch_keys;
+    removed += batch_units;
   }
-  if (due->Valid()) {
-    const std::optional<TtlKey> row = ParseTtlKey(ToView(due->key()));
-    next_floor = std::min(next_floor, row ? row->expire_ms : 0);
-  }
-  if (FromRocks(due->status(), "reading the TTL index") != Status::kOk) next_floor = floor;
-  floor = next_floor;
+  if (rows->Valid()) look_again_at(ToView(rows->key()));
+  if (FromRocks(rows->status(), "reading the TTL index") == Status::kOk) floor = std::move(next_floor);
   return removed;
 }
 

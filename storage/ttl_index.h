@@ -3,24 +3,27 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 
 #include "storage/key.h"
+#include "storage/status.h"
 
 namespace basalt::storage {
 
 class Storage;
 class CommitObserver;
+class WriteTxn;
 
 // The active expire cycle over `ttl`: reads only what is due, locks each key (skipping those that are busy), compares
-// the exact time and commits in bounded batches. Owned by Storage::Impl; Run by any thread, one at a time.
+// the exact time, removes the key or the fields of a hash that are due, and commits in bounded batches. Owned by Storage::Impl; Run by any thread, one at a time.
 class TtlIndex {
  public:
-  // Keys removed by one commit: so long may a client wait for their locks.
-  static constexpr int kBatchKeys = 128;
+  // Keys and fields of hashes removed by one commit: so long may a client wait for their locks.
+  static constexpr uint64_t kBatchUnits = 128;
 
-  // Removes up to `keys_max` keys whose time had come; returns how many.
-  uint64_t Run(Storage& storage, uint64_t keys_max);
+  // Removes about `units_max` keys and fields of hashes whose time had come; returns how many.
+  uint64_t Run(Storage& storage, uint64_t units_max);
   // Estimates the average time to live of every database.
   void EstimateAverages(Storage& storage);
 
@@ -31,11 +34,15 @@ class TtlIndex {
   uint64_t cycle_us() const { return cycle_us_.load(std::memory_order_relaxed); }
 
  private:
-  uint64_t RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uint64_t keys_max);
+  uint64_t RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uint64_t units_max);
+  static Status RemoveDue(WriteTxn& txn, DbIndex db, const HashedKey& key, uint64_t fields_max, uint64_t* removed,
+                          bool* done);
 
   std::mutex run_mu_;
-  // Guarded by run_mu_: every key due before is gone, but for those that commits added since (Database::ttl_low_water).
-  std::unordered_map<Namespace, int64_t> floors_;
+  // Guarded by run_mu_: the key of the first row, or one before it, but for rows that commits added since
+  // (Database::ttl_low_water). A time alone would not do: of a million keys that expire together, every cycle would
+  // pass the tombstones of all that are gone.
+  std::unordered_map<Namespace, std::string> floors_;
   std::atomic<bool> active_{true};
   std::atomic<bool> paused_{false};
   std::atomic<CommitObserver*> observer_{nullptr};

@@ -19,11 +19,12 @@ void WriteTxn::Impl::BuildRecord(const Entry& entry) {
   } else {
     batch.Delete(meta, ToSlice(key.view()));
   }
-  const int64_t before = entry.original == nullptr ? kNoExpire : entry.original->expire_ms();
-  const int64_t after = entry.current == nullptr ? kNoExpire : entry.current->expire_ms();
+  const auto expires = [](const RecordPtr& record) { return record != nullptr && record->expire_ms() != kNoExpire; };
   NamespaceDelta& ns = DeltaOf(entry);
   ns.delta.keys += (entry.current != nullptr) - (entry.original != nullptr);
-  ns.delta.expires += (after != kNoExpire) - (before != kNoExpire);
+  ns.delta.expires += expires(entry.current) - expires(entry.original);
+  const int64_t before = entry.original == nullptr ? kNoExpire : entry.original->due_ms();
+  const int64_t after = entry.current == nullptr ? kNoExpire : entry.current->due_ms();
   if (before == after) return;
   rocksdb::ColumnFamilyHandle* ttl = storage.engine.handle(Family::kTtl);
   if (before != kNoExpire) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/blocked_keys.h"
 #include "server/command_context.h"
 #include "storage/metadata.h"
 
@@ -28,10 +29,6 @@ Status ParseBlockMilliseconds(const CommandContext& ctx, std::string_view text, 
 
 bool MayBlock(const CommandContext& ctx);
 
-enum class WakeOn : uint8_t {
-  kValue,      // a key holds the type after a commit
-  kAnyChange,  // … or was deleted or replaced by another type (XREADGROUP, whose answer then is an error)
-};
 // Parks the command. `timeout_ms` counts from its first run. REQUIRES: MayBlock(), nothing written.
 Status BlockOnKeys(CommandContext& ctx, std::span<const std::string_view> keys, storage::ValueType type,
                    int64_t timeout_ms, WakeOn wake_on = WakeOn::kValue);

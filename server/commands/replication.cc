@@ -1,9 +1,8 @@
 // ROLE WAIT WAITAOF REPLICAOF SLAVEOF, as of a server that has no replicas; READONLY READWRITE ASKING CLUSTER, as of
 // one without cluster mode.
-#include <limits>
-
 #include "server/command_context.h"
 #include "server/command_table.h"
+#include "server/commands/blocking.h"
 #include "server/commands/families.h"
 #include "server/config_table.h"
 #include "server/session.h"
@@ -20,14 +19,11 @@ Status Role(CommandContext& ctx) {
   return Ok();
 }
 
-// Milliseconds from now, as blocking commands take them; 0: without end.
+// As a deadline in Unix milliseconds; 0: without end.
 Status ParseTimeout(CommandContext& ctx, std::string_view text, int64_t* deadline_ms) {
-  int64_t timeout = 0;
-  if (!ParseInteger(text, &timeout)) return Status::Message("ERR timeout is not an integer or out of range");
-  if (timeout < 0) return Status::Message("ERR timeout is negative");
-  if (timeout > std::numeric_limits<int64_t>::max() - ctx.now_ms())
-    return Status::Message("ERR timeout is out of range");
-  *deadline_ms = timeout == 0 ? 0 : ctx.now_ms() + timeout;
+  int64_t timeout_ms = 0;
+  BASALT_RETURN_IF_ERROR(ParseBlockMilliseconds(ctx, text, &timeout_ms));
+  *deadline_ms = timeout_ms == 0 ? 0 : ctx.now_ms() + timeout_ms;
   return Ok();
 }
 

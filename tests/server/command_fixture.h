@@ -13,6 +13,7 @@
 
 #include "net/output_buffer.h"
 #include "net/reply_builder.h"
+#include "server/blocked_keys.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
@@ -50,6 +51,7 @@ class CommandRunner {
                                                     .latency = Absent<LatencyMonitor>(),
                                                     .watches = Absent<WatchTable>(),
                                                     .parked = Absent<ParkedRegistry>(),
+                                                    .blocked_keys = blocked_keys_,
                                                     .monitors = Absent<MonitorHub>(),
                                                     .backups = Absent<BackupRunner>(),
                                                     .executor = Absent<CommandExecutor>(),
@@ -161,6 +163,7 @@ class CommandRunner {
   std::unique_ptr<storage::Storage> storage_;
   ConfigTable config_;
   CommandTable table_{Families()};
+  BlockedKeys blocked_keys_{[](ParkTicket) {}};
   ClientRegistry clients_;
   Stats stats_{table_.size()};
   alignas(64) char absent_[64] = {};

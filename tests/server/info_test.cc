@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "server/blocked_keys.h"
 #include "server/client_registry.h"
 #include "server/command_table.h"
 #include "server/config_table.h"
@@ -45,6 +46,7 @@ class InfoTest : public testing::Test {
                                                     .latency = latency_,
                                                     .watches = Absent<WatchTable>(),
                                                     .parked = parked_,
+                                                    .blocked_keys = blocked_keys_,
                                                     .monitors = monitors_,
                                                     .backups = Absent<BackupRunner>(),
                                                     .executor = Absent<CommandExecutor>(),
@@ -69,6 +71,7 @@ class InfoTest : public testing::Test {
   SlowLog slowlog_;
   LatencyMonitor latency_;
   ParkedRegistry parked_;
+  BlockedKeys blocked_keys_{[](ParkTicket) {}};
   MonitorHub monitors_;
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<Services> services_;

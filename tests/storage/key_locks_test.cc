@@ -21,6 +21,21 @@ std::vector<HashedKey> KeysAt(std::initializer_list<KeyLocks::Stripe> stripes) {
   return keys;
 }
 
+TEST(KeyLocks, WhoWaitsAtTheFrontGetsTheStripeBeforeThoseWhoWaitedAlready) {
+  KeyLocks locks;
+  KeyLocks::Grant held;
+  ASSERT_TRUE(locks.TryLock(KeysAt({5}), &held));
+  std::vector<std::string> order;
+  const auto note = [&](std::string name) {
+    return [&order, name](KeyLocks::Grant) { order.push_back(name); };  // and lets it go
+  };
+  locks.Wait(KeysAt({5}), KeyLocks::Place::kBack, note("first"));
+  locks.Wait(KeysAt({5, 7}), KeyLocks::Place::kFront, note("front"));
+  locks.Wait(KeysAt({5}), KeyLocks::Place::kBack, note("last"));
+  held.Release();
+  EXPECT_EQ(order, (std::vector<std::string>{"front", "first", "last"}));
+}
+
 TEST(KeyLocksTest, TryLockIsAllOrNone) {
   KeyLocks locks;
   KeyLocks::Grant a;
@@ -42,7 +57,7 @@ TEST(KeyLocksTest, TryLockFailsWhenSomeoneWaits) {
   KeyLocks::Grant first;
   ASSERT_TRUE(locks.TryLock(KeysAt({5}), &first));
   KeyLocks::Grant waited;
-  locks.Wait(KeysAt({5}), [&](KeyLocks::Grant grant) { waited = std::move(grant); });
+  locks.Wait(KeysAt({5}), KeyLocks::Place::kBack, [&](KeyLocks::Grant grant) { waited = std::move(grant); });
   EXPECT_TRUE(waited.empty());
   KeyLocks::Grant late;
   EXPECT_FALSE(locks.TryLock(KeysAt({5}), &late));
@@ -60,7 +75,7 @@ TEST(KeyLocksTest, WaitersAreServedInOrder) {
   std::vector<int> order;
   std::vector<KeyLocks::Grant> grants(5);
   for (int i = 0; i < 5; ++i) {
-    locks.Wait(KeysAt({1}), [&, i](KeyLocks::Grant grant) {
+    locks.Wait(KeysAt({1}), KeyLocks::Place::kBack, [&, i](KeyLocks::Grant grant) {
       order.push_back(i);
       grants[i] = std::move(grant);
     });
@@ -93,7 +108,7 @@ TEST(KeyLocksTest, ManyStripesManyThreadsNoDeadlockAndMutualExclusion) {
           std::mutex mu;
           std::condition_variable granted;
           bool done = false;
-          locks.Wait(keys, [&](KeyLocks::Grant given) {
+          locks.Wait(keys, KeyLocks::Place::kBack, [&](KeyLocks::Grant given) {
             std::lock_guard lock(mu);
             grant = std::move(given);
             done = true;
