@@ -174,60 +174,6 @@ std::optional<ListKey> ParseListKey(std::string_view bytes) {
   return ListKey{GetBig64(bytes.data()), GetBig64(bytes.data() + 8)};
 }
 
-void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out) {
-  assert(expire_ms >= 0);
-  char* bytes = out->Resize(kFieldExpiryKeyPrefixBytes + field.size());
-  PutBig64(bytes, object_id);
-  bytes[8] = kFieldExpiryTag;
-  PutBig64(bytes + 9, static_cast<uint64_t>(expire_ms));
-  if (!field.empty()) std::memcpy(bytes + kFieldExpiryKeyPrefixBytes, field.data(), field.size());
-}
-
-void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out) {
-  EncodeFieldExpiryKey(object_id, expire_ms, {}, out);
-}
-
-std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes) {
-  if (bytes.size() < kFieldExpiryKeyPrefixBytes || bytes[8] != kFieldExpiryTag) return std::nullopt;
-  const uint64_t expire_ms = GetBig64(bytes.data() + 9);
-  if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
-  return FieldExpiryKey{GetBig64(bytes.data()), static_cast<int64_t>(expire_ms),
-                        bytes.substr(kFieldExpiryKeyPrefixBytes)};
-}
-
-uint64_t OrderedScore(double score) {
-  const uint64_t bits = std::bit_cast<uint64_t>(score);
-  return (bits & kSignBit) != 0 ? ~bits : bits | kSignBit;
-}
-
-double ScoreOf(uint64_t ordered) {
-  return std::bit_cast<double>((ordered & kSignBit) != 0 ? ordered & ~kSignBit : ~ordered);
-}
-
-void EncodePosition(double score, std::string_view member, KeyBuffer* out) {
-  char* bytes = out->Resize(kScoreBytes + member.size());
-  PutBig64(bytes, OrderedScore(score == 0 ? 0.0 : score));
-  if (!member.empty()) std::memcpy(bytes + kScoreBytes, member.data(), member.size());
-}
-
-std::optional<Position> ParsePosition(std::string_view bytes) {
-  if (bytes.size() < kScoreBytes) return std::nullopt;
-  return Position{ScoreOf(GetBig64(bytes.data())), bytes.substr(kScoreBytes)};
-}
-
-void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out) {
-  char* bytes = out->Resize(kScoreKeyPrefixBytes + position.size());
-  PutBig64(bytes, object_id);
-  bytes[8] = static_cast<char>(tag);
-  if (!position.empty()) std::memcpy(bytes + kScoreKeyPrefixBytes, position.data(), position.size());
-}
-
-void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out) {
-  char* bytes = out->Resize(kScoreKeyPrefixBytes);
-  PutBig64(bytes, object_id);
-  bytes[8] = static_cast<char>(static_cast<char>(tag) + 1);
-}
-
 namespace {
 
 constexpr size_t kTagBytes = 8 + 1;
@@ -339,6 +285,60 @@ std::optional<StreamId> ParsePendingKey(std::string_view bytes) {
 std::optional<StreamId> ParseConsumerPendingKey(std::string_view bytes) {
   if (!HasTag(bytes, StreamTag::kConsumerPending, 32) || bytes.size() != kTagBytes + 32) return std::nullopt;
   return GetStreamId(bytes.data() + kTagBytes + 16);
+}
+
+void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out) {
+  assert(expire_ms >= 0);
+  char* bytes = out->Resize(kFieldExpiryKeyPrefixBytes + field.size());
+  PutBig64(bytes, object_id);
+  bytes[8] = kFieldExpiryTag;
+  PutBig64(bytes + 9, static_cast<uint64_t>(expire_ms));
+  if (!field.empty()) std::memcpy(bytes + kFieldExpiryKeyPrefixBytes, field.data(), field.size());
+}
+
+void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out) {
+  EncodeFieldExpiryKey(object_id, expire_ms, {}, out);
+}
+
+std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes) {
+  if (bytes.size() < kFieldExpiryKeyPrefixBytes || bytes[8] != kFieldExpiryTag) return std::nullopt;
+  const uint64_t expire_ms = GetBig64(bytes.data() + 9);
+  if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
+  return FieldExpiryKey{GetBig64(bytes.data()), static_cast<int64_t>(expire_ms),
+                        bytes.substr(kFieldExpiryKeyPrefixBytes)};
+}
+
+uint64_t OrderedScore(double score) {
+  const uint64_t bits = std::bit_cast<uint64_t>(score);
+  return (bits & kSignBit) != 0 ? ~bits : bits | kSignBit;
+}
+
+double ScoreOf(uint64_t ordered) {
+  return std::bit_cast<double>((ordered & kSignBit) != 0 ? ordered & ~kSignBit : ~ordered);
+}
+
+void EncodePosition(double score, std::string_view member, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreBytes + member.size());
+  PutBig64(bytes, OrderedScore(score == 0 ? 0.0 : score));
+  if (!member.empty()) std::memcpy(bytes + kScoreBytes, member.data(), member.size());
+}
+
+std::optional<Position> ParsePosition(std::string_view bytes) {
+  if (bytes.size() < kScoreBytes) return std::nullopt;
+  return Position{ScoreOf(GetBig64(bytes.data())), bytes.substr(kScoreBytes)};
+}
+
+void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreKeyPrefixBytes + position.size());
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(tag);
+  if (!position.empty()) std::memcpy(bytes + kScoreKeyPrefixBytes, position.data(), position.size());
+}
+
+void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreKeyPrefixBytes);
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(static_cast<char>(tag) + 1);
 }
 
 void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }

@@ -302,6 +302,7 @@ Status XReadGroup(CommandContext& ctx) {
     }
     BASALT_RETURN_IF_ERROR(read.writer.Finish());
   }
+  ctx.keep_changes_when_parked = true;  // the consumer is there, and was seen, also while it waits
   if (reply.empty()) return WaitForMore(ctx, options, WakeOn::kAnyChange);
   reply.Finish();
   return Ok();
