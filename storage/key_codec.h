@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "storage/key.h"
+#include "storage/stream_id.h"
 
 namespace basalt::storage {
 
@@ -24,6 +25,7 @@ inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
 inline constexpr size_t kChunkKeyBytes = 8 + 4;
 inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
 inline constexpr size_t kListKeyBytes = 8 + 8;
+inline constexpr size_t kStreamIdBytes = 8 + 8;
 inline constexpr size_t kFieldExpiryKeyPrefixBytes = 8 + 1 + 8;
 inline constexpr size_t kScoreBytes = 8;
 inline constexpr size_t kScoreKeyPrefixBytes = 8 + 1;
@@ -114,6 +116,35 @@ struct ListKey {
   uint64_t position = 0;
 };
 std::optional<ListKey> ParseListKey(std::string_view bytes);
+// Streams. `data`: the entries, [id:8][ms:8][seq:8]. `score`: by tag, [id:8][tag:1]…
+enum class StreamTag : char {
+  kConsumer = 'C',         // [group:8][name] -> its number, times, entries pending
+  kGroup = 'G',            // [name] -> its number, how far it has read
+  kConsumerName = 'M',     // [group:8][consumer:8] -> the name
+  kNode = 'N',             // [ms:8][seq:8] -> what Redis' node of so many entries holds
+  kPending = 'P',          // [group:8][ms:8][seq:8] -> consumer, delivery time, deliveries
+  kConsumerPending = 'Q',  // [group:8][consumer:8][ms:8][seq:8] -> nothing
+};
+void EncodeStreamEntryKey(uint64_t object_id, StreamId id, KeyBuffer* out);
+void EncodeStreamNodeKey(uint64_t object_id, StreamId first, KeyBuffer* out);
+void EncodeStreamGroupKey(uint64_t object_id, std::string_view name, KeyBuffer* out);
+void EncodeConsumerKey(uint64_t object_id, uint64_t group, std::string_view name, KeyBuffer* out);
+void EncodeConsumerNameKey(uint64_t object_id, uint64_t group, uint64_t consumer, KeyBuffer* out);
+void EncodePendingKey(uint64_t object_id, uint64_t group, StreamId id, KeyBuffer* out);
+void EncodeConsumerPendingKey(uint64_t object_id, uint64_t group, uint64_t consumer, StreamId id, KeyBuffer* out);
+// The smallest key that is greater than the one in *out.
+void EncodeBoundBehind(KeyBuffer* out);
+// The smallest key of a tag, or of a group's part of one. `group` may be the last and one more.
+void EncodeStreamTagBound(uint64_t object_id, StreamTag tag, KeyBuffer* out);
+void EncodeStreamTagEnd(uint64_t object_id, StreamTag tag, KeyBuffer* out);
+void EncodeStreamGroupBound(uint64_t object_id, StreamTag tag, uint64_t group, KeyBuffer* out);
+// What is in the keys above. Of the pending rows: the id of the entry.
+std::optional<StreamId> ParseStreamEntryKey(std::string_view bytes);
+std::optional<StreamId> ParseStreamNodeKey(std::string_view bytes);
+std::optional<std::string_view> ParseStreamGroupKey(std::string_view bytes);
+std::optional<std::string_view> ParseConsumerKey(std::string_view bytes);
+std::optional<StreamId> ParsePendingKey(std::string_view bytes);
+std::optional<StreamId> ParseConsumerPendingKey(std::string_view bytes);
 
 // Fields of a hash that expire, in the order of their times: [id:8]['T'][expire ms:8][field]
 struct FieldExpiryKey {

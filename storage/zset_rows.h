@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/new_object.h"
 #include "storage/rank_index.h"
 #include "storage/zset_packed.h"
 #include "storage/zset_store.h"
@@ -144,29 +143,6 @@ class ZsetRowsChange {
   ZsetRowsHeader header_;
   std::shared_ptr<RankTree> tree_;  // when ranked
   bool look_for_start_ = false, look_for_end_ = false;
-};
-
-// Writes a new sorted set with rows, of members in ascending order.
-class ZsetRowsBuilder {
- public:
-  // `members`: exactly as many as come. `bytes`: of their names.
-  ZsetRowsBuilder(WriteTxn& txn, uint64_t members, uint64_t bytes);
-  Status Begin() { return object_.Begin(); }
-  bool large() const { return object_.large(); }
-  Status Append(double score, std::string_view member);
-  Status End();
-  // `header`: the object id is set here.
-  RecordPtr ToRecord(RecordHeader header) const;
-
- private:
-  Status PutFullBucket();
-
-  WriteTxn& txn_;
-  NewObject object_;
-  const uint64_t members_;
-  uint64_t written_ = 0;
-  std::string last_, bound_;
-  uint64_t in_bucket_ = 0;
 };
 
 }  // namespace basalt::storage

@@ -9,6 +9,7 @@
 #include "storage/random.h"
 #include "storage/zset_packed.h"
 #include "storage/zset_rows.h"
+#include "storage/zset_writer.h"
 
 namespace basalt::storage {
 namespace {
@@ -69,6 +70,7 @@ Slice SliceOf(const PackedZset& packed, const ZsetRange& range) {
     return range.max_open ? entry.score < range.max : entry.score <= range.max;
   };
   Slice slice;
+  if (packed.size() == 0 || !at_least(packed[packed.size() - 1]) || !at_most(packed[0])) return slice;
   while (slice.first < packed.size() && !at_least(packed[slice.first])) ++slice.first;
   slice.end = slice.first;
   while (slice.end < packed.size() && at_most(packed[slice.end])) ++slice.end;
@@ -126,32 +128,6 @@ struct AddEncoding {
 // Scores as the encoding keeps them: a listpack has whole numbers as integers, and those have no -0.
 double Kept(double score, Encoding encoding) { return encoding == Encoding::kListpack && score == 0 ? 0 : score; }
 
-// A sorted set that is not, or may not stay, packed: all its members in memory, small ones and the command's own.
-Status WriteMembers(WriteTxn& txn, DbIndex db, const HashedKey& key, RecordHeader header,
-                    std::vector<ZsetEntry>* entries) {
-  for (ZsetEntry& entry : *entries) entry.score = Kept(entry.score, header.encoding);
-  std::sort(entries->begin(), entries->end());
-  uint64_t bytes = 0, payload = VarintBytes(entries->size());
-  for (const ZsetEntry& entry : *entries) {
-    bytes += entry.member.size();
-    payload += entry.packed_bytes();
-  }
-  header.type = ValueType::kZset;
-  header.object_id = 0;
-  if (payload <= kPackedBytesMax) {
-    txn.Put(db, key, PackedZset::Pack(header, entries->data(), entries->size()));
-    return Status::kOk;
-  }
-  ZsetRowsBuilder builder(txn, entries->size(), bytes);
-  Status status = builder.Begin();
-  for (const ZsetEntry& entry : *entries) {
-    if (status == Status::kOk) status = builder.Append(entry.score, entry.member);
-  }
-  if (status == Status::kOk) status = builder.End();
-  if (status == Status::kOk) txn.Put(db, key, builder.ToRecord(header));
-  return status;
-}
-
 // One command on one sorted set that is there, or (record null) is not yet.
 struct AddCommand {
   WriteTxn& txn;
@@ -207,7 +183,7 @@ struct AddCommand {
     }
     if (!changed()) return Status::kOk;
     header.encoding = encoding.now;
-    return WriteMembers(txn, db, key, header, &entries);
+    return ZsetWriter::Write(txn, db, key, header, entries);
   }
 
   Status ToRows() {
@@ -255,7 +231,7 @@ struct RowsRemoval {
   const ZsetRows& rows;
   const ZsetRange& range;
   ScanOrder order;
-  const MemberVisitor& visit;
+  const MemberVisitor* visit;
   uint64_t* removed;
 
   // Visits all of them; *first and *last: the positions at both ends.
@@ -269,7 +245,7 @@ struct RowsRemoval {
       if (!any) *first = position;
       any = true;
       *last = position;
-      visit(score, member);
+      if (visit != nullptr) (*visit)(score, member);
       return true;
     });
     if (order == ScanOrder::kBackward) {
@@ -282,7 +258,7 @@ struct RowsRemoval {
   // The command is done.
   Status Everything() {
     std::string first, last;
-    const Status status = VisitAll(nullptr, &first, &last);
+    const Status status = visit == nullptr ? Status::kOk : VisitAll(nullptr, &first, &last);
     if (status == Status::kOk) txn.Erase(db, key);
     return status;
   }
@@ -304,6 +280,11 @@ struct RowsRemoval {
 
   // Whether nothing is before `first`, or behind `last`.
   Status Edges(const std::string& first, const std::string& last, bool* at_start, bool* at_end) {
+    if (range.by == ZsetRange::By::kRank) {
+      *at_start = range.first == 0;
+      *at_end = range.last >= rows.header().count - 1;
+      return Status::kOk;
+    }
     for (const ScanOrder edge : {ScanOrder::kForward, ScanOrder::kBackward}) {
       ZsetSpan span;
       rows.Whole(edge, &span);
@@ -323,18 +304,11 @@ struct RowsRemoval {
     std::string first, last;
     Status status = VisitAll(nullptr, &first, &last);
     if (status != Status::kOk) return status;
-    const uint64_t stay = rows.header().count - count;
-    ZsetRowsBuilder builder(txn, stay, stay * kPackedBytesMax);
-    status = builder.Begin();
-    std::vector<ScoredMember> kept;  // when it is small: a group's rows may not change during a scan
+    ZsetWriter writer(txn, rows.header().count - count);
     Status written = Status::kOk;
     const auto keep = [&](std::string_view position, double score, std::string_view member) {
       if (position >= first && position <= last) return true;
-      if (builder.large()) {
-        written = builder.Append(score, member);
-      } else {
-        kept.push_back({score, std::string(member)});
-      }
+      written = writer.Add(score, member);
       return written == Status::kOk;
     };
     ZsetSpan before;
@@ -347,12 +321,7 @@ struct RowsRemoval {
       if (status == Status::kOk) status = rows.Scan(*span, keep);
       if (status == Status::kOk) status = written;
     }
-    for (const ScoredMember& each : kept) {
-      if (status == Status::kOk) status = builder.Append(each.score, each.member);
-    }
-    if (status == Status::kOk) status = builder.End();
-    if (status == Status::kOk) txn.Put(db, key, builder.ToRecord(record->header()));
-    return status;
+    return status == Status::kOk ? writer.Finish(db, key, record->header().encoding, record->expire_ms()) : status;
   }
 
   Status Run() {
@@ -569,7 +538,7 @@ Status ZsetStore::Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::s
 }
 
 Status ZsetStore::RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, const ZsetRange& range, ScanOrder order,
-                              MemberVisitor visit, uint64_t* removed) {
+                              const MemberVisitor* visit, uint64_t* removed) {
   *removed = 0;
   RecordPtr record;
   const Status status = FindForWrite(txn, db, key, &record);
@@ -580,7 +549,7 @@ Status ZsetStore::RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, c
     const Slice slice = SliceOf(packed, range);
     *removed = slice.end - slice.first;
     if (*removed == 0) return Status::kOk;
-    VisitSlice(packed, slice, order, 0, UINT64_MAX, visit);
+    if (visit != nullptr) VisitSlice(packed, slice, order, 0, UINT64_MAX, *visit);
     packed.Erase(slice.first, *removed);
     PutPacked(txn, db, key, *record, packed);
     return Status::kOk;
@@ -588,28 +557,6 @@ Status ZsetStore::RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, c
   std::optional<ZsetRows> rows;
   if (!ZsetRows::Open(txn, *record, &rows)) return Status::kCorruption;
   return RowsRemoval{txn, db, key, record, *rows, range, order, visit, removed}.Run();
-}
-
-Status ZsetStore::Set(WriteTxn& txn, DbIndex db, const HashedKey& key, const std::vector<ScoredMember>& members,
-                      Encoding encoding, int64_t expire_ms) {
-  if (members.empty()) {
-    RecordPtr old;
-    const Status status = txn.GetRecord(db, key, &old);
-    if (status == Status::kOk) txn.Erase(db, key);
-    return status == Status::kNotFound ? Status::kOk : status;
-  }
-  std::vector<ZsetEntry> entries;
-  entries.reserve(members.size());
-  for (const ScoredMember& each : members) entries.push_back({each.score, each.member});
-  return WriteMembers(txn, db, key, {.type = ValueType::kZset, .encoding = encoding, .expire_ms = expire_ms}, &entries);
-}
-
-Encoding ZsetStore::EncodingOf(const std::vector<ScoredMember>& members, const ZsetLimits& limits) {
-  if (members.size() > limits.listpack_entries_max) return Encoding::kSkiplist;
-  for (const ScoredMember& each : members) {
-    if (each.member.size() > limits.listpack_value_max) return Encoding::kSkiplist;
-  }
-  return Encoding::kListpack;
 }
 
 }  // namespace basalt::storage

@@ -115,15 +115,17 @@ class ZsetStore {
   // kWrongType, kNotFound (no such key). The key goes with its last member; so below.
   static Status Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const std::string_view> members,
                        uint64_t* removed);
-  // Removes the members of a range, and visits each (in `order`). kWrongType, kNotFound (no such key).
+  // Removes the members of a range; `visit`, unless null, gets each of them in `order`. kWrongType, kNotFound (no such key).
   static Status RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, const ZsetRange& range, ScanOrder order,
-                            MemberVisitor visit, uint64_t* removed);
-  // Replaces whatever the key holds, expiry included, by these members: different ones, in any order. None: the key is
-  // erased. REQUIRES: the key was read by GetRecord in this group.
-  static Status Set(WriteTxn& txn, DbIndex db, const HashedKey& key, const std::vector<ScoredMember>& members,
-                    Encoding encoding, int64_t expire_ms);
-  // The encoding that a whole result has by Redis' limits (ZUNIONSTORE and its relatives, RESTORE).
-  static Encoding EncodingOf(const std::vector<ScoredMember>& members, const ZsetLimits& limits);
+                            const MemberVisitor* visit, uint64_t* removed);
+  // To write a whole one (RESTORE, STORE results) there is storage/zset_writer.h.
+
+  // The encoding of one that is made as a whole (ZUNIONSTORE and its relatives, RESTORE).
+  static Encoding EncodingOf(uint64_t members, size_t longest_member_bytes, const ZsetLimits& limits) {
+    return members <= limits.listpack_entries_max && longest_member_bytes <= limits.listpack_value_max
+               ? Encoding::kListpack
+               : Encoding::kSkiplist;
+  }
 };
 
 }  // namespace basalt::storage

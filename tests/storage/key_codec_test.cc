@@ -8,6 +8,7 @@
 
 #include "storage/counter_merge.h"
 #include "storage/garbage_collector.h"
+#include "storage/hash_layout.h"
 #include "storage/list_layout.h"
 #include "storage/metadata.h"
 #include "storage/string_layout.h"
@@ -124,7 +125,7 @@ TEST(RecordTest, RoundTrip) {
 }
 
 TEST(RecordTest, HostileBytesAreNoRecord) {
-  const RecordPtr whole = Record::Make({ValueType::kString, Encoding::kRaw, 5, 6}, "");
+  const RecordPtr whole = Record::Make({ValueType::kHash, Encoding::kListpack, 5, 6, 7}, "");
   for (size_t size = 0; size < whole->stored().size(); ++size) {
     EXPECT_FALSE(Record::FromStored(whole->stored().substr(0, size))) << size;
   }
@@ -155,6 +156,23 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
                                                   ->stored()));
   EncodeChunkKey(258, 131071, &key);
   examples.emplace_back("chunk key", Hex(key.view()));
+  std::string payload;
+  AppendPackedCount(1, &payload);
+  AppendPackedField({"name", "Ada", kNoExpire}, false, &payload);
+  examples.emplace_back("packed hash",
+                        Hex(Record::Make({ValueType::kHash, Encoding::kListpack, 0, 0}, payload)->stored()));
+  payload.clear();
+  AppendPackedCount(2, &payload);
+  AppendPackedField({"name", "Ada", kNoExpire}, true, &payload);
+  AppendPackedField({"lang", "de", 1700000000000}, true, &payload);
+  examples.emplace_back(
+      "packed hash with a field that expires",
+      Hex(Record::Make({ValueType::kHash, Encoding::kListpack, 0, 0, 1700000000000}, payload)->stored()));
+  EncodeFieldExpiryKey(258, 1700000000000, "lang", &key);
+  examples.emplace_back("field expiry key", Hex(key.view()));
+  std::string row;
+  EncodeHashRow("de", 1700000000000, &row);
+  examples.emplace_back("field row", Hex(row));
   List list;
   list.count = 3;
   list.head = kListMiddle - 1;
