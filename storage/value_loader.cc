@@ -30,6 +30,7 @@ Status ValueLoader::Begin(ValueType type, Encoding encoding, uint64_t count) {
   type_ = type;
   told_ = encoding;
   count_max_ = count;
+  if (type == ValueType::kZset) scored_.emplace(txn_, count);
   return Status::kOk;
 }
 
@@ -109,9 +110,8 @@ Status ValueLoader::Field(std::string_view field, std::string_view value) {
 
 Status ValueLoader::Scored(std::string_view member, double score) {
   longest_ = std::max<uint64_t>(longest_, member.size());
-  scored_.push_back({score, std::string(member)});
   ++count_;
-  return Status::kOk;
+  return scored_->Add(score, member);
 }
 
 // What Redis makes of it; see the class. A table of integers is an intset, whatever the listpack's limits are.
@@ -165,7 +165,7 @@ Status ValueLoader::End() {
   if (type_ == ValueType::kStream) return EndStream();
   if (count_ == 0) return Status::kInvalid;
   const Encoding encoding = FinalEncoding();
-  if (type_ == ValueType::kZset) return ZsetStore::Set(txn_, db_, key_, scored_, encoding, expire_ms_);
+  if (type_ == ValueType::kZset) return scored_->Finish(db_, key_, encoding, expire_ms_);
 
   RecordHeader header{.type = type_, .encoding = encoding, .expire_ms = expire_ms_};
   std::string payload;

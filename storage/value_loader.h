@@ -15,6 +15,7 @@
 #include "storage/value_sink.h"
 #include "storage/write_txn.h"
 #include "storage/zset_store.h"
+#include "storage/zset_writer.h"
 
 namespace basalt::storage {
 
@@ -83,7 +84,7 @@ class ValueLoader : public ValueSink {
   bool all_integers_ = true;
   std::string gathered_;
   std::optional<NewObject> object_;
-  std::vector<ScoredMember> scored_;
+  std::optional<ZsetWriter> scored_;
   std::string row_;
 
   // A stream's. Its nodes and groups are few rows beside its entries.

@@ -18,6 +18,8 @@
 #include "server/session.h"
 #include "server/value_digest.h"
 #include "storage/keyspace.h"
+#include "storage/rdb_format.h"
+#include "storage/rdb_writer.h"
 #include "storage/string_store.h"
 #include "storage/value_teller.h"
 
@@ -75,6 +77,18 @@ Status DigestValues(CommandContext& ctx) {
 
 // ---- keys ----
 
+// What the value takes in an RDB file, without its type.
+Status SerializedLength(CommandContext& ctx, uint64_t* bytes) {
+  constexpr size_t kTypeBytes = 1;
+  const ConfigSnapshot& config = ctx.services.config.current();
+  storage::RdbWriter writer({.list_max_listpack_size = config.list_max_listpack_size,
+                             .stream_node_max_bytes = config.stream_node_max_bytes,
+                             .stream_node_max_entries = config.stream_node_max_entries});
+  BASALT_RETURN_IF_ERROR(storage::TellValue(ctx.view(), ctx.db(), ctx.key(2), &writer));
+  *bytes = writer.TakePayload().size() - storage::kRdbFooterBytes - kTypeBytes;
+  return Ok();
+}
+
 Status Object(CommandContext& ctx) {
   storage::RecordPtr record;
   const storage::Status status = PeekKey(ctx, ctx.view(), ctx.key(2), &record);
@@ -83,17 +97,20 @@ Status Object(CommandContext& ctx) {
   uint64_t idle_seconds = 0;
   uint8_t frequency = 0;
   if (!ctx.services.storage.AccessInfo(ctx.db(), ctx.key(2), &idle_seconds, &frequency)) idle_seconds = 0;
+  ctx.view().CountAsUse(false);
+  uint64_t serialized = 0;
+  BASALT_RETURN_IF_ERROR(SerializedLength(ctx, &serialized));
   // A value has no lasting address in memory; its key's place in the hash order on disk stands for one.
   const uint64_t place = ctx.key(2).hash;
   constexpr uint64_t kLruMask = 0xffffff;  // Redis' clock of last use has 24 bits of seconds
   const uint64_t last_used = (static_cast<uint64_t>(ctx.now_ms() / 1000) - idle_seconds) & kLruMask;
   char text[256];
-  std::snprintf(text, sizeof text,
-                "Value at:0x%llx refcount:1 encoding:%s serializedlength:%zu lru:%llu lru_seconds_idle:%llu object_id:%llu",
-                static_cast<unsigned long long>(place),
-                std::string(storage::EncodingName(record->header().encoding)).c_str(), record->stored().size(),
-                static_cast<unsigned long long>(last_used), static_cast<unsigned long long>(idle_seconds),
-                static_cast<unsigned long long>(record->header().object_id));
+  std::snprintf(
+      text, sizeof text,
+      "Value at:0x%llx refcount:1 encoding:%s serializedlength:%llu lru:%llu lru_seconds_idle:%llu object_id:%llu",
+      static_cast<unsigned long long>(place), std::string(storage::EncodingName(record->header().encoding)).c_str(),
+      static_cast<unsigned long long>(serialized), static_cast<unsigned long long>(last_used),
+      static_cast<unsigned long long>(idle_seconds), static_cast<unsigned long long>(record->header().object_id));
   ctx.reply.Simple(text);
   return Ok();
 }

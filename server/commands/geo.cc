@@ -13,6 +13,7 @@
 #include "server/config_table.h"
 #include "server/geohash.h"
 #include "storage/zset_store.h"
+#include "storage/zset_writer.h"
 
 namespace basalt {
 namespace {
@@ -418,15 +419,15 @@ Status Search::Store() {
   RecordPtr old;
   const storage::Status status = ctx_.txn().GetRecord(ctx_.db(), target, &old);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
-  std::vector<storage::ScoredMember> members;
-  members.reserve(found_.size());
-  for (Found& each : found_) {
-    members.push_back(
-        {options_.store_distance ? each.distance / options_.shape.unit : each.score, std::move(each.member)});
+  storage::ZsetWriter writer(ctx_.txn(), found_.size());
+  for (const Found& each : found_) {
+    const double score = options_.store_distance ? each.distance / options_.shape.unit : each.score;
+    BASALT_RETURN_IF_ERROR(writer.Add(score, each.member));
   }
-  BASALT_RETURN_IF_ERROR(ZsetStore::Set(ctx_.txn(), ctx_.db(), target, members,
-                                        ZsetStore::EncodingOf(members, LimitsOf(ctx_)), storage::kNoExpire));
-  ctx_.reply.Integer(static_cast<int64_t>(members.size()));
+  const storage::Encoding encoding =
+      ZsetStore::EncodingOf(writer.count(), writer.longest_member_bytes(), LimitsOf(ctx_));
+  BASALT_RETURN_IF_ERROR(writer.Finish(ctx_.db(), target, encoding, storage::kNoExpire));
+  ctx_.reply.Integer(static_cast<int64_t>(found_.size()));
   return Ok();
 }
 
