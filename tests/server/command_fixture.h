@@ -114,9 +114,9 @@ class CommandRunner {
   }
 
   static std::span<const std::span<const CommandSpec>> Families() {
-    static const std::span<const CommandSpec> kFamilies[] = {StringCommands(),      BitmapCommands(),
-                                                             HyperloglogCommands(), KeyspaceCommands(),
-                                                             ExpiryCommands(),      ObjectCommands()};
+    static const std::span<const CommandSpec> kFamilies[] = {
+        StringCommands(),   BitmapCommands(), HyperloglogCommands(), HashCommands(),
+        KeyspaceCommands(), ExpiryCommands(), ObjectCommands()};
     return kFamilies;
   }
 
