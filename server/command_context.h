@@ -89,12 +89,14 @@ class CommandContext {
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // True while EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
+  // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
+  bool keep_changes_when_parked = false;
   // Lookups of this run (INFO keyspace_hits, keyspace_misses); counted when the command is done.
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
 
   // Ends this run of the command without a reply; it runs again, with wake() saying why, when the request is met. No thread waits.
   // Usage: if (ctx.wake() == Wake::kFirstRun && !done) return ctx.Park({...});
-  // REQUIRES: nothing written, !deny_blocking.
+  // REQUIRES: nothing written (but see keep_changes_when_parked), !deny_blocking.
   Status Park(ParkRequest request);
   Wake wake() const { return wake_; }
 

@@ -315,7 +315,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, thread.lane);
   context.wake_ = session.wake;
   Status status = spec.handler(context);
-  if (txn != nullptr) status.ok() ? txn->EndCommand() : txn->RollbackCommand();
+  const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
+  if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;

@@ -9,6 +9,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr char kFieldExpiryTag = 'T';
+constexpr uint64_t kSignBit = 1ull << 63;
 
 constexpr std::array<uint16_t, 256> MakeCrc16Table() {
   std::array<uint16_t, 256> table{};
@@ -162,6 +163,130 @@ std::optional<MemberKey> ParseMemberKey(std::string_view bytes) {
   return MemberKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8), bytes.substr(kMemberKeyPrefixBytes)};
 }
 
+void EncodeListKey(uint64_t object_id, uint64_t position, KeyBuffer* out) {
+  char* bytes = out->Resize(kListKeyBytes);
+  PutBig64(bytes, object_id);
+  PutBig64(bytes + 8, position);
+}
+
+std::optional<ListKey> ParseListKey(std::string_view bytes) {
+  if (bytes.size() != kListKeyBytes) return std::nullopt;
+  return ListKey{GetBig64(bytes.data()), GetBig64(bytes.data() + 8)};
+}
+
+namespace {
+
+constexpr size_t kTagBytes = 8 + 1;
+
+void PutStreamId(char* out, StreamId id) {
+  PutBig64(out, id.ms);
+  PutBig64(out + 8, id.seq);
+}
+StreamId GetStreamId(const char* in) { return {GetBig64(in), GetBig64(in + 8)}; }
+
+// [id:8][tag:1] and room for `rest` bytes, whose place is the result.
+char* BeginTagged(uint64_t object_id, StreamTag tag, size_t rest, KeyBuffer* out) {
+  char* bytes = out->Resize(kTagBytes + rest);
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(tag);
+  return bytes + kTagBytes;
+}
+
+bool HasTag(std::string_view bytes, StreamTag tag, size_t rest_min) {
+  return bytes.size() >= kTagBytes + rest_min && bytes[8] == static_cast<char>(tag);
+}
+
+}  // namespace
+
+void EncodeStreamEntryKey(uint64_t object_id, StreamId id, KeyBuffer* out) {
+  char* bytes = out->Resize(8 + kStreamIdBytes);
+  PutBig64(bytes, object_id);
+  PutStreamId(bytes + 8, id);
+}
+
+void EncodeStreamNodeKey(uint64_t object_id, StreamId first, KeyBuffer* out) {
+  PutStreamId(BeginTagged(object_id, StreamTag::kNode, kStreamIdBytes, out), first);
+}
+
+void EncodeStreamGroupKey(uint64_t object_id, std::string_view name, KeyBuffer* out) {
+  char* rest = BeginTagged(object_id, StreamTag::kGroup, name.size(), out);
+  if (!name.empty()) std::memcpy(rest, name.data(), name.size());
+}
+
+void EncodeConsumerKey(uint64_t object_id, uint64_t group, std::string_view name, KeyBuffer* out) {
+  char* rest = BeginTagged(object_id, StreamTag::kConsumer, 8 + name.size(), out);
+  PutBig64(rest, group);
+  if (!name.empty()) std::memcpy(rest + 8, name.data(), name.size());
+}
+
+void EncodeConsumerNameKey(uint64_t object_id, uint64_t group, uint64_t consumer, KeyBuffer* out) {
+  char* rest = BeginTagged(object_id, StreamTag::kConsumerName, 16, out);
+  PutBig64(rest, group);
+  PutBig64(rest + 8, consumer);
+}
+
+void EncodePendingKey(uint64_t object_id, uint64_t group, StreamId id, KeyBuffer* out) {
+  char* rest = BeginTagged(object_id, StreamTag::kPending, 8 + kStreamIdBytes, out);
+  PutBig64(rest, group);
+  PutStreamId(rest + 8, id);
+}
+
+void EncodeConsumerPendingKey(uint64_t object_id, uint64_t group, uint64_t consumer, StreamId id, KeyBuffer* out) {
+  char* rest = BeginTagged(object_id, StreamTag::kConsumerPending, 16 + kStreamIdBytes, out);
+  PutBig64(rest, group);
+  PutBig64(rest + 8, consumer);
+  PutStreamId(rest + 16, id);
+}
+
+void EncodeBoundBehind(KeyBuffer* out) {
+  const std::string key(out->view());
+  char* bytes = out->Resize(key.size() + 1);
+  std::memcpy(bytes, key.data(), key.size());
+  bytes[key.size()] = '\0';
+}
+
+void EncodeStreamTagBound(uint64_t object_id, StreamTag tag, KeyBuffer* out) { BeginTagged(object_id, tag, 0, out); }
+
+void EncodeStreamTagEnd(uint64_t object_id, StreamTag tag, KeyBuffer* out) {
+  BeginTagged(object_id, static_cast<StreamTag>(static_cast<char>(tag) + 1), 0, out);
+}
+
+void EncodeStreamGroupBound(uint64_t object_id, StreamTag tag, uint64_t group, KeyBuffer* out) {
+  PutBig64(BeginTagged(object_id, tag, 8, out), group);
+}
+
+std::optional<StreamId> ParseStreamEntryKey(std::string_view bytes) {
+  if (bytes.size() != 8 + kStreamIdBytes) return std::nullopt;
+  return GetStreamId(bytes.data() + 8);
+}
+
+std::optional<StreamId> ParseStreamNodeKey(std::string_view bytes) {
+  if (!HasTag(bytes, StreamTag::kNode, kStreamIdBytes) || bytes.size() != kTagBytes + kStreamIdBytes) {
+    return std::nullopt;
+  }
+  return GetStreamId(bytes.data() + kTagBytes);
+}
+
+std::optional<std::string_view> ParseStreamGroupKey(std::string_view bytes) {
+  if (!HasTag(bytes, StreamTag::kGroup, 0)) return std::nullopt;
+  return bytes.substr(kTagBytes);
+}
+
+std::optional<std::string_view> ParseConsumerKey(std::string_view bytes) {
+  if (!HasTag(bytes, StreamTag::kConsumer, 8)) return std::nullopt;
+  return bytes.substr(kTagBytes + 8);
+}
+
+std::optional<StreamId> ParsePendingKey(std::string_view bytes) {
+  if (!HasTag(bytes, StreamTag::kPending, 24) || bytes.size() != kTagBytes + 24) return std::nullopt;
+  return GetStreamId(bytes.data() + kTagBytes + 8);
+}
+
+std::optional<StreamId> ParseConsumerPendingKey(std::string_view bytes) {
+  if (!HasTag(bytes, StreamTag::kConsumerPending, 32) || bytes.size() != kTagBytes + 32) return std::nullopt;
+  return GetStreamId(bytes.data() + kTagBytes + 16);
+}
+
 void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_view field, KeyBuffer* out) {
   assert(expire_ms >= 0);
   char* bytes = out->Resize(kFieldExpiryKeyPrefixBytes + field.size());
@@ -181,6 +306,39 @@ std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes) {
   if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
   return FieldExpiryKey{GetBig64(bytes.data()), static_cast<int64_t>(expire_ms),
                         bytes.substr(kFieldExpiryKeyPrefixBytes)};
+}
+
+uint64_t OrderedScore(double score) {
+  const uint64_t bits = std::bit_cast<uint64_t>(score);
+  return (bits & kSignBit) != 0 ? ~bits : bits | kSignBit;
+}
+
+double ScoreOf(uint64_t ordered) {
+  return std::bit_cast<double>((ordered & kSignBit) != 0 ? ordered & ~kSignBit : ~ordered);
+}
+
+void EncodePosition(double score, std::string_view member, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreBytes + member.size());
+  PutBig64(bytes, OrderedScore(score == 0 ? 0.0 : score));
+  if (!member.empty()) std::memcpy(bytes + kScoreBytes, member.data(), member.size());
+}
+
+std::optional<Position> ParsePosition(std::string_view bytes) {
+  if (bytes.size() < kScoreBytes) return std::nullopt;
+  return Position{ScoreOf(GetBig64(bytes.data())), bytes.substr(kScoreBytes)};
+}
+
+void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreKeyPrefixBytes + position.size());
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(tag);
+  if (!position.empty()) std::memcpy(bytes + kScoreKeyPrefixBytes, position.data(), position.size());
+}
+
+void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreKeyPrefixBytes);
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(static_cast<char>(tag) + 1);
 }
 
 void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }

@@ -59,13 +59,15 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
     database.ttl_low_water.store(0);
     return 0;
   }
-  int64_t& floor = floors_.try_emplace(ns, 0).first->second;
-  floor = std::min(floor, std::max<int64_t>(low_water, 0));
-  if (floor > now_ms) return 0;
+  KeyBuffer bound;
+  EncodeTtlBound(ns, 0, &bound);
+  std::string& floor = floors_.try_emplace(ns, bound.view()).first->second;
+  EncodeTtlBound(ns, std::max<int64_t>(low_water, 0), &bound);
+  if (bound.view() < floor) floor = bound.view();
+  EncodeTtlBound(ns, now_ms + 1, &bound);
+  if (floor >= bound.view()) return 0;
 
-  KeyBuffer lower;
   KeyBuffer upper;
-  EncodeTtlBound(ns, floor, &lower);
   EncodeTtlBound(ns, INT64_MAX, &upper);  // the first row that is not due yet says when to look again
   const rocksdb::Slice end = ToSlice(upper.view());
   rocksdb::ReadOptions options;
@@ -73,8 +75,11 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
   std::unique_ptr<rocksdb::Iterator> rows(impl.engine.db()->NewIterator(options, impl.engine.handle(Family::kTtl)));
   WriteTxn txn(storage);
   uint64_t removed = 0;
-  int64_t next_floor = INT64_MAX;
-  rows->Seek(ToSlice(lower.view()));
+  std::string next_floor(upper.view());
+  const auto look_again_at = [&next_floor](std::string_view row_key) {
+    if (row_key < next_floor) next_floor = row_key;
+  };
+  rows->Seek(ToSlice(floor));
   const auto due = [&] {
     if (!rows->Valid()) return false;
     const std::optional<TtlKey> row = ParseTtlKey(ToView(rows->key()));
@@ -82,7 +87,7 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
   };
   while (removed < units_max && due()) {
     uint64_t batch_units = 0;
-    int64_t batch_floor = INT64_MAX;
+    const std::string batch_floor = rows->key().ToString();
     bool done = true;
     while (done && due() && batch_units < std::min<uint64_t>(kBatchUnits, units_max - removed)) {
       const std::optional<TtlKey> row = ParseTtlKey(ToView(rows->key()));
@@ -93,7 +98,7 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
       }
       const HashedKey key = storage.Hash(row->user_key);
       if (txn.LockKeys({&key, 1}) != Status::kOk) {  // busy: next time
-        next_floor = std::min(next_floor, row->expire_ms);
+        look_again_at(ToView(rows->key()));
         rows->Next();
         continue;
       }
@@ -104,26 +109,21 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
         txn.EndCommand();
       } else {
         txn.RollbackCommand();
-        next_floor = std::min(next_floor, row->expire_ms);
+        look_again_at(ToView(rows->key()));
         done = true;
       }
-      batch_floor = std::min(batch_floor, row->expire_ms);
       batch_units += units;
       if (done) rows->Next();  // else this hash again, in the next commit: its row may be another by then
     }
     uint64_t sequence = 0;
     if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk) {
-      next_floor = std::min(next_floor, batch_floor);
+      look_again_at(batch_floor);
       break;
     }
     removed += batch_units;
   }
-  if (rows->Valid()) {
-    const std::optional<TtlKey> row = ParseTtlKey(ToView(rows->key()));
-    next_floor = std::min(next_floor, row ? row->expire_ms : 0);
-  }
-  if (FromRocks(rows->status(), "reading the TTL index") != Status::kOk) next_floor = floor;
-  floor = next_floor;
+  if (rows->Valid()) look_again_at(ToView(rows->key()));
+  if (FromRocks(rows->status(), "reading the TTL index") == Status::kOk) floor = std::move(next_floor);
   return removed;
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 
 #include "storage/key.h"
@@ -40,8 +41,10 @@ class TtlIndex {
                           bool* done);
 
   std::mutex run_mu_;
-  // Guarded by run_mu_: no row is of an earlier time, but for those that commits added since (Database::ttl_low_water).
-  std::unordered_map<Namespace, int64_t> floors_;
+  // Guarded by run_mu_: the key of the first row, or one before it, but for rows that commits added since
+  // (Database::ttl_low_water). A time alone would not do: of a million keys that expire together, every cycle would
+  // pass the tombstones of all that are gone.
+  std::unordered_map<Namespace, std::string> floors_;
   std::atomic<bool> active_{true};
   std::atomic<bool> paused_{false};
   std::atomic<CommitObserver*> observer_{nullptr};

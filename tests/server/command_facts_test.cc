@@ -56,6 +56,7 @@ std::string KeySpecText(const KeySpec& key) {
   for (const auto& [flag, name] : kFlags) {
     if (key.flags & flag) flags.emplace_back(name);
   }
+  if (key.begin == KeySpec::Begin::kUnknown) return Join(flags, ".") + "@unknown/unknown";
   const std::string begin = key.begin == KeySpec::Begin::kKeyword
                                 ? "keyword:" + std::string(key.keyword) + ":" + std::to_string(key.index)
                                 : "index:" + std::to_string(key.index);

@@ -9,6 +9,7 @@
 #include "storage/counter_merge.h"
 #include "storage/garbage_collector.h"
 #include "storage/hash_layout.h"
+#include "storage/list_layout.h"
 #include "storage/metadata.h"
 #include "storage/string_layout.h"
 
@@ -80,6 +81,22 @@ TEST(KeyCodecTest, TtlKeysSortByTime) {
   EXPECT_FALSE(ParseTtlKey("short"));
   EXPECT_FALSE(ParseTtlKey(std::string(12, '\0')));
   EXPECT_FALSE(ParseTtlKey(std::string(12, '\xff')));
+}
+
+TEST(KeyCodecTest, ListKeysSortByPosition) {
+  std::string last;
+  for (const uint64_t position :
+       {uint64_t{0}, uint64_t{255}, uint64_t{256}, kListMiddle - 1, kListMiddle, UINT64_MAX}) {
+    KeyBuffer key;
+    EncodeListKey(258, position, &key);
+    EXPECT_GT(key.view(), last);
+    last = key.view();
+    const auto parsed = ParseListKey(last);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->object_id, 258u);
+    EXPECT_EQ(parsed->position, position);
+    EXPECT_FALSE(ParseListKey(last.substr(1)));
+  }
 }
 
 TEST(KeyCodecTest, LongKeysDoNotFitTheStackAndStillWork) {
@@ -156,6 +173,15 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   std::string row;
   EncodeHashRow("de", 1700000000000, &row);
   examples.emplace_back("field row", Hex(row));
+  List list;
+  list.count = 3;
+  list.head = kListMiddle - 1;
+  list.listpack = {2100, true};
+  examples.emplace_back(
+      "list record",
+      Hex(Record::Make({ValueType::kList, Encoding::kListpack, 0, 258}, EncodeListRows(list))->stored()));
+  EncodeListKey(258, list.head + 2, &key);
+  examples.emplace_back("list key", Hex(key.view()));
   EncodeTtlKey(1, 1700000000000, "foo", &key);
   examples.emplace_back("ttl key", Hex(key.view()));
   EncodeDatabaseKey(3, &key);
