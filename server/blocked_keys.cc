@@ -19,6 +19,7 @@ struct BlockedKeys::Waiter {
   bool running = false;       // it is woken, or will be as soon as it is parked
 
   bool WaitsFor(const Queue& queue) const;
+  bool AwaitsOthersTurn() const;
   Place& PlaceIn(const Queue& queue) {
     return *std::find_if(places.begin(), places.end(), [&](const Place& each) { return each.queue == &queue; });
   }
@@ -32,10 +33,15 @@ struct BlockedKeys::Queue {
   bool known = true;                        // what the key holds: false after SWAPDB
   std::optional<storage::ValueType> holds;  // nullopt: nothing
   Waiter* turn = nullptr;                   // of those who take, one at a time
+  bool stalled = false;                     // in stalled_
 };
 
 bool BlockedKeys::Waiter::WaitsFor(const Queue& queue) const {
   return !queue.known || queue.holds == request.type || request.wake_on == WakeOn::kAnyChange;
+}
+
+bool BlockedKeys::Waiter::AwaitsOthersTurn() const {
+  return std::any_of(places.begin(), places.end(), [](const Place& each) { return each.queue->turn != nullptr; });
 }
 
 BlockedKeys::BlockedKeys(std::function<void(ParkTicket)> wake) : wake_(std::move(wake)) {}
@@ -127,7 +133,13 @@ void BlockedKeys::Advance(Queue& queue, std::vector<ParkTicket>* wake) {
   for (const auto& [arrival, waiter] : queue.waiters) {
     if (queue.turn != nullptr) return;
     Waiter::Place& place = waiter->PlaceIn(queue);
-    if (waiter->running || place.seen == queue.changes || !waiter->WaitsFor(queue)) continue;
+    if (place.seen == queue.changes || !waiter->WaitsFor(queue)) continue;
+    if (waiter->request.takes && (waiter->running || waiter->AwaitsOthersTurn())) {
+      // Who else has the turn of one of its keys may leave it something there; only then is it known who is next here.
+      if (!std::exchange(queue.stalled, true)) stalled_.push_back(&queue);
+      return;
+    }
+    if (waiter->running) continue;
     place.seen = queue.changes;
     waiter->running = true;
     if (waiter->request.takes) queue.turn = waiter;
@@ -141,6 +153,10 @@ void BlockedKeys::EndTurn(Waiter& waiter, std::vector<ParkTicket>* wake) {
     if (place.queue->turn != &waiter) continue;
     place.queue->turn = nullptr;
     Advance(*place.queue, wake);
+  }
+  for (Queue* const queue : std::exchange(stalled_, {})) {
+    queue->stalled = false;
+    Advance(*queue, wake);
   }
 }
 
@@ -156,7 +172,9 @@ void BlockedKeys::Remove(uint64_t arrival) {
     for (const Waiter::Place& place : waiter->places) place.queue->waiters.erase(arrival);
     EndTurn(*waiter, &wake);
     for (const Waiter::Place& place : waiter->places) {
-      if (place.queue->waiters.empty()) queues_.erase(place.queue->map_key);
+      if (!place.queue->waiters.empty()) continue;
+      std::erase(stalled_, place.queue);
+      queues_.erase(place.queue->map_key);
     }
   }
   WakeAll(wake);

@@ -119,6 +119,7 @@ class BlockedKeys {
   uint64_t next_arrival_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Waiter>> waiters_;
   QueueMap queues_;  // no empty queue stays
+  std::vector<Queue*> stalled_;  // whose next depends on how a turn for another key ends
 };
 
 }  // namespace basalt

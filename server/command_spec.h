@@ -59,7 +59,7 @@ enum KeySpecFlag : uint32_t {
 
 struct KeySpec {
   uint32_t flags = 0;
-  enum class Begin : uint8_t { kNone, kIndex, kKeyword } begin = Begin::kNone;
+  enum class Begin : uint8_t { kNone, kIndex, kKeyword, kUnknown /* only get_keys knows */ } begin = Begin::kNone;
   int16_t index = 0;              // kIndex: first key argument. kKeyword: where the search starts (negative: from the end)
   std::string_view keyword = {};  // kKeyword
   enum class Find : uint8_t { kRange, kKeyNum } find = Find::kRange;
@@ -72,6 +72,7 @@ struct KeySpec {
     return {.flags = flags, .begin = Begin::kIndex, .index = first, .find = Find::kRange, .last_key = last_relative, .step = step};
   }
   static constexpr KeySpec One(uint32_t flags, int16_t at = 1) { return Range(flags, at, 0, 1); }
+  static constexpr KeySpec Unknown(uint32_t flags) { return {.flags = flags, .begin = Begin::kUnknown}; }
   static constexpr KeySpec NumKeys(uint32_t flags, int16_t number_at) {
     return {.flags = flags, .begin = Begin::kIndex, .index = number_at, .find = Find::kKeyNum, .last_key = 0, .step = 1, .first_key = 1};
   }
@@ -93,7 +94,8 @@ struct CommandSpec {
   std::array<KeySpec, 3> keys = {};       // those with begin == kNone are absent
   // Arguments, in the notation of Redis' documentation: lower-case words are values, upper-case ones literal tokens, [] optional, | alternative, () group,
   // … repeats: "key value [NX | XX] [GET] [EX seconds:integer | KEEPTTL]". A value is "name:type" with type one of string (default) key
-  // integer double pattern unix-time; "key" and "…key" names default to type key. COMMAND DOCS' argument tree is derived from it.
+  // integer double pattern unix-time; "key" and "…key" names default to type key.
+  // A value that belongs to the n-th key spec although it is not the n-th key says so: "by-pattern:pattern#1". COMMAND DOCS' argument tree is derived from it.
   std::string_view syntax = {};
   std::string_view since = {};
   std::string_view complexity = {};

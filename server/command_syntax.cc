@@ -94,14 +94,24 @@ class Parser {
     return word;
   }
 
+  // One digit: a row has but few key specs.
+  bool KeySpecIndex(std::string_view digit, Argument* argument) const {
+    if (digit.size() != 1 || digit[0] < '0' || digit[0] > '9') return false;
+    argument->key_spec_index = digit[0] - '0';
+    return static_cast<size_t>(argument->key_spec_index) < key_specs_;
+  }
+
   bool Value(std::string_view word, Argument* argument) {
     const size_t colon = word.find(':');
     argument->name = word.substr(0, colon);
     if (argument->name.empty()) return false;
     if (colon != std::string_view::npos) {
-      const auto type = TypeByName(word.substr(colon + 1));
+      const std::string_view type_word = word.substr(colon + 1);
+      const size_t hash = type_word.find('#');
+      const auto type = TypeByName(type_word.substr(0, hash));
       if (!type) return false;
       argument->type = *type;
+      if (hash != std::string_view::npos) return KeySpecIndex(type_word.substr(hash + 1), argument);
     } else if (argument->name.ends_with("key")) {
       argument->type = Type::kKey;
     }

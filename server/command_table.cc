@@ -100,6 +100,7 @@ int AfterKeyword(const KeySpec& spec, std::span<const std::string_view> argv) {
 
 bool AddKeysOf(const KeySpec& spec, std::span<const std::string_view> argv, KeyPositions* keys) {
   const int argc = static_cast<int>(argv.size());
+  if (spec.begin == KeySpec::Begin::kUnknown) return false;
   int first = spec.begin == KeySpec::Begin::kIndex ? spec.index : AfterKeyword(spec, argv);
   if (first == 0) return true;
   int last = 0;

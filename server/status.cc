@@ -18,6 +18,9 @@ Status::Status(storage::Status status) {
     case S::kLocked:
       code_ = ErrorCode::kNeedGate;
       break;
+    case S::kNeedLocks:
+      code_ = ErrorCode::kNeedLocks;
+      break;
     case S::kWrongType:
       code_ = ErrorCode::kWrongType;
       break;

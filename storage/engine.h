@@ -47,6 +47,7 @@ struct MemorySplit {
   uint64_t record_cache_bytes;
   uint64_t block_cache_bytes;   // index and filter blocks and the write buffers are charged to it
   uint64_t write_buffer_bytes;  // of all column families together
+  uint64_t rank_index_bytes;
   static MemorySplit Of(uint64_t memory_bytes);
 };
 

@@ -220,6 +220,7 @@ bool Guardian::Reload() {
     return false;
   }
   storage_.cache.Clear();
+  storage_.ranks.Clear();
   const uint64_t sequence = storage_.engine.LatestSequence();
   for (KeyLocks::Stripe stripe = 0; stripe < KeyLocks::kStripes; ++stripe) {
     storage_.locks.BeginWrite(stripe);

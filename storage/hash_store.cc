@@ -99,8 +99,13 @@ Status ForEachName(HashEdit& edit, std::span<const std::string_view> names,
 // ---- reading ----
 
 Status HashStore::Find(ReadView& view, DbIndex db, const HashedKey& key, HashValue* hash) {
-  const Status status = FindCollection(view, db, key, ValueType::kHash, &hash->record);
-  if (status != Status::kOk) return status;
+  RecordPtr record;
+  const Status status = FindCollection(view, db, key, ValueType::kHash, &record);
+  return status == Status::kOk ? Open(view, std::move(record), hash) : status;
+}
+
+Status HashStore::Open(ReadView& view, RecordPtr record, HashValue* hash) {
+  hash->record = std::move(record);
   hash->stored = ElementCount(*hash->record);
   if (hash->stored == 0) return Status::kCorruption;
   hash->due = hash->record->FieldsDueAt(view.now_ms());

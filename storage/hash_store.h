@@ -40,6 +40,8 @@ class HashStore {
 
   // kNotFound, kWrongType. Takes a snapshot itself when rows may have to be read.
   static Status Find(ReadView& view, DbIndex db, const HashedKey& key, HashValue* hash);
+  // The same of a record that FindCollection found.
+  static Status Open(ReadView& view, RecordPtr record, HashValue* hash);
   // How many fields there are, exactly. kIncomplete: too many of them are due for the fast lane to count.
   static Status Count(ReadView& view, const HashValue& hash, uint64_t* count);
   // kNotFound. The field's views live as long as the record and *buffer.

@@ -9,6 +9,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr char kFieldExpiryTag = 'T';
+constexpr uint64_t kSignBit = 1ull << 63;
 
 constexpr std::array<uint16_t, 256> MakeCrc16Table() {
   std::array<uint16_t, 256> table{};
@@ -162,6 +163,17 @@ std::optional<MemberKey> ParseMemberKey(std::string_view bytes) {
   return MemberKey{GetBig64(bytes.data()), GetBig32(bytes.data() + 8), bytes.substr(kMemberKeyPrefixBytes)};
 }
 
+void EncodeListKey(uint64_t object_id, uint64_t position, KeyBuffer* out) {
+  char* bytes = out->Resize(kListKeyBytes);
+  PutBig64(bytes, object_id);
+  PutBig64(bytes + 8, position);
+}
+
+std::optional<ListKey> ParseListKey(std::string_view bytes) {
+  if (bytes.size() != kListKeyBytes) return std::nullopt;
+  return ListKey{GetBig64(bytes.data()), GetBig64(bytes.data() + 8)};
+}
+
 namespace {
 
 constexpr size_t kTagBytes = 8 + 1;
@@ -294,6 +306,39 @@ std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes) {
   if (expire_ms == 0 || expire_ms > INT64_MAX) return std::nullopt;
   return FieldExpiryKey{GetBig64(bytes.data()), static_cast<int64_t>(expire_ms),
                         bytes.substr(kFieldExpiryKeyPrefixBytes)};
+}
+
+uint64_t OrderedScore(double score) {
+  const uint64_t bits = std::bit_cast<uint64_t>(score);
+  return (bits & kSignBit) != 0 ? ~bits : bits | kSignBit;
+}
+
+double ScoreOf(uint64_t ordered) {
+  return std::bit_cast<double>((ordered & kSignBit) != 0 ? ordered & ~kSignBit : ~ordered);
+}
+
+void EncodePosition(double score, std::string_view member, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreBytes + member.size());
+  PutBig64(bytes, OrderedScore(score == 0 ? 0.0 : score));
+  if (!member.empty()) std::memcpy(bytes + kScoreBytes, member.data(), member.size());
+}
+
+std::optional<Position> ParsePosition(std::string_view bytes) {
+  if (bytes.size() < kScoreBytes) return std::nullopt;
+  return Position{ScoreOf(GetBig64(bytes.data())), bytes.substr(kScoreBytes)};
+}
+
+void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreKeyPrefixBytes + position.size());
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(tag);
+  if (!position.empty()) std::memcpy(bytes + kScoreKeyPrefixBytes, position.data(), position.size());
+}
+
+void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out) {
+  char* bytes = out->Resize(kScoreKeyPrefixBytes);
+  PutBig64(bytes, object_id);
+  bytes[8] = static_cast<char>(static_cast<char>(tag) + 1);
 }
 
 void EncodeSysKey(SysTag tag, KeyBuffer* out) { *out->Resize(1) = static_cast<char>(tag); }

@@ -24,8 +24,11 @@ inline constexpr size_t kMetaKeyPrefixBytes = 4 + 5;
 inline constexpr size_t kTtlKeyPrefixBytes = 4 + 8;
 inline constexpr size_t kChunkKeyBytes = 8 + 4;
 inline constexpr size_t kMemberKeyPrefixBytes = 8 + 4;
+inline constexpr size_t kListKeyBytes = 8 + 8;
 inline constexpr size_t kStreamIdBytes = 8 + 8;
 inline constexpr size_t kFieldExpiryKeyPrefixBytes = 8 + 1 + 8;
+inline constexpr size_t kScoreBytes = 8;
+inline constexpr size_t kScoreKeyPrefixBytes = 8 + 1;
 
 // Bytes of one key: on the stack when short, as nearly all are.
 class KeyBuffer {
@@ -106,6 +109,13 @@ void EncodeMemberKey(uint64_t object_id, uint32_t hash, std::string_view member,
 void EncodeMemberBound(uint64_t object_id, uint64_t hash, KeyBuffer* out);
 std::optional<MemberKey> ParseMemberKey(std::string_view bytes);
 
+// Elements of lists: [id:8][position:8]
+void EncodeListKey(uint64_t object_id, uint64_t position, KeyBuffer* out);
+struct ListKey {
+  uint64_t object_id = 0;
+  uint64_t position = 0;
+};
+std::optional<ListKey> ParseListKey(std::string_view bytes);
 // Streams. `data`: the entries, [id:8][ms:8][seq:8]. `score`: by tag, [id:8][tag:1]…
 enum class StreamTag : char {
   kConsumer = 'C',         // [group:8][name] -> its number, times, entries pending
@@ -146,6 +156,28 @@ void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_vie
 // The smallest key of a field that expires at `expire_ms`; INT64_MAX: behind all of them.
 void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out);
 std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes);
+
+// Scores of sorted sets, as eight bytes that sort as the numbers do. -0 is its own number here (just below 0), so that it
+// comes back as it went in. REQUIRES: not NaN.
+uint64_t OrderedScore(double score);
+double ScoreOf(uint64_t ordered);
+// Where a member stands in its sorted set: [score:8][member], with -0 as 0: the two are equal there.
+void EncodePosition(double score, std::string_view member, KeyBuffer* out);
+// … from its bytes, nullopt when they are no position.
+struct Position {
+  double score = 0;
+  std::string_view member;  // lives as long as the bytes parsed
+};
+std::optional<Position> ParsePosition(std::string_view bytes);
+
+// Rows of sorted sets in `score`: [id:8][tag:1][position]. A bucket's position may be the beginning of one.
+enum class ScoreTag : char {
+  kBucket = 'R',  // -> members from here to the next bucket
+  kMember = 'S',  // -> nothing, or the sign of a score that is -0
+};
+void EncodeScoreKey(uint64_t object_id, ScoreTag tag, std::string_view position, KeyBuffer* out);
+// The end of the rows with a tag.
+void EncodeScoreEnd(uint64_t object_id, ScoreTag tag, KeyBuffer* out);
 
 // `sys`: one tag byte, then what it is about.
 enum class SysTag : char {

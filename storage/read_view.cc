@@ -65,6 +65,10 @@ void ReadView::RequireSnapshot() {
       &snapshot_->namespaces, [this] { snapshot_->Take(); }, [this] { snapshot_->Drop(); });
 }
 
+uint64_t ReadView::snapshot_sequence() const {
+  return snapshot_ == nullptr ? 0 : snapshot_->snapshot->GetSequenceNumber();
+}
+
 Namespace ReadView::NamespaceOf(DbIndex db) const {
   return snapshot_ != nullptr ? snapshot_->namespaces[db] : storage_.impl().databases.NamespaceOf(db);
 }

@@ -13,6 +13,7 @@
 namespace basalt::storage {
 
 class Storage;
+class WriteTxn;
 
 // Column families that hold rows of objects. (`meta`, `ttl` and `sys` are the storage's own.)
 enum class RowFamily : uint8_t { kBig, kData, kScore };
@@ -53,6 +54,11 @@ class ReadView {
 
   // Idempotent. In a WriteTxn it does nothing: its keys are locked.
   virtual void RequireSnapshot();
+
+  // The sequence as of which rows are read; 0 before RequireSnapshot(). Not of a WriteTxn.
+  uint64_t snapshot_sequence() const;
+  // This view as the commit group that it is; null when it is none.
+  virtual WriteTxn* AsWriteTxn() { return nullptr; }
 
   // The live record of a key, whatever its type. kNotFound when absent or expired at now_ms().
   virtual Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record);

@@ -12,6 +12,8 @@ std::string_view StatusName(Status status) {
       return "incomplete";
     case Status::kLocked:
       return "locked";
+    case Status::kNeedLocks:
+      return "needs locks";
     case Status::kWrongType:
       return "wrong type";
     case Status::kNotInteger:

@@ -12,6 +12,7 @@ enum class [[nodiscard]] Status : uint8_t{
     kIncomplete,  // the answer needs the disk (or a stalled write) and the caller asked not to wait: run it in the slow
                   // lane
     kLocked,      // a key lock or the exclusive gate is not free: the batch must be parked
+    kNeedLocks,   // the answer is known under the key's lock only: read it again in a WriteTxn that holds it
     kWrongType,   // the key holds another type
     kNotInteger,  // a value or argument is not a 64-bit integer
     kNotFloat,    // … not a finite long double

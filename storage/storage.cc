@@ -50,6 +50,7 @@ Storage::Impl::Impl(const StorageOptions& storage_options)
       listener(std::make_shared<EngineListener>(writes, [this] { guardian.Wake(); })),
       engine(storage_options, storage_options.dir + "/db"),
       cache(locks, MemorySplit::Of(storage_options.memory_bytes).record_cache_bytes),
+      ranks(MemorySplit::Of(storage_options.memory_bytes).rank_index_bytes),
       databases(storage_options.databases),
       garbage(engine, cache),
       durability(engine, writes),
@@ -336,6 +337,7 @@ void Storage::SetMemoryBytes(uint64_t bytes) {
   const MemorySplit split = MemorySplit::Of(bytes);
   impl_->memory_bytes.store(bytes);
   impl_->cache.SetBudget(split.record_cache_bytes);
+  impl_->ranks.SetBudget(split.rank_index_bytes);
   const EngineUse use(impl_->engine.gate());
   impl_->engine.SetMemory(split);  // also when there is nothing inside: for the next time it is opened
 }

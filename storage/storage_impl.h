@@ -16,6 +16,7 @@
 #include "storage/engine_listener.h"
 #include "storage/garbage_collector.h"
 #include "storage/guardian.h"
+#include "storage/rank_index.h"
 #include "storage/record_cache.h"
 #include "storage/storage.h"
 #include "storage/ttl_index.h"
@@ -48,6 +49,7 @@ class Storage::Impl {
   ExclusiveGate gate;
   Engine engine;
   RecordCache cache;
+  RankIndex ranks;
   DatabaseTable databases;
   GarbageCollector garbage;
   TtlIndex ttl;

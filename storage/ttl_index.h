@@ -16,7 +16,8 @@ class CommitObserver;
 class WriteTxn;
 
 // The active expire cycle over `ttl`: reads only what is due, locks each key (skipping those that are busy), compares
-// the exact time, removes the key or the fields of a hash that are due, and commits in bounded batches. Owned by Storage::Impl; Run by any thread, one at a time.
+// the exact time, removes the key or the fields of a hash that are due, and commits in bounded batches. Owned by
+// Storage::Impl; Run by any thread, one at a time.
 class TtlIndex {
  public:
   // Keys and fields of hashes removed by one commit: so long may a client wait for their locks.

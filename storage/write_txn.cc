@@ -38,6 +38,8 @@ void WriteTxn::RunExclusive() {
   impl_->exclusive = true;
 }
 
+bool WriteTxn::exclusive() const { return impl_->exclusive; }
+
 void WriteTxn::BeginCommand(int64_t now_ms, ReadTier tier) {
   now_ms_ = now_ms;
   tier_ = tier;
@@ -74,7 +76,8 @@ void WriteTxn::RollbackCommand() {
   }
   impl.record_bytes = mark.record_bytes;
   impl.changed = mark.changed;
-  impl.DropParticipants();  // which of their changes were this command's they need not tell
+  std::erase_if(impl.participants,
+                [&mark](const std::shared_ptr<CommitParticipant>& each) { return !each->OnRolledBack(mark.rows); });
 }
 
 bool WriteTxn::HasPendingWrites() const { return impl_->changed; }
@@ -284,6 +287,8 @@ uint64_t WriteTxn::NewObjectId() {
   impl_->failed = Status::kIoError;  // Commit refuses; so this id reaches no disk
   return UINT64_MAX;
 }
+
+size_t WriteTxn::RowOperations() const { return impl_->rows.size(); }
 
 void WriteTxn::Enlist(std::shared_ptr<CommitParticipant> participant) {
   std::vector<std::shared_ptr<CommitParticipant>>& all = impl_->participants;

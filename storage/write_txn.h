@@ -20,6 +20,13 @@ class CommitParticipant {
   virtual void OnCommitted(uint64_t sequence) = 0;
   // Some or all of the changes were taken back, or nobody knows: what is in memory is to be forgotten.
   virtual void OnDropped() = 0;
+  // A command was rolled back: of the changes, those are taken back that were made when WriteTxn::RowOperations() had
+  // reached `row_operations`. Whether it still takes part; if it cannot tell its changes apart, it forgets everything.
+  virtual bool OnRolledBack(size_t row_operations) {
+    (void)row_operations;
+    OnDropped();
+    return false;
+  }
 };
 
 enum class ChangeKind : uint8_t {
@@ -77,6 +84,8 @@ class WriteTxn : public ReadView {
   // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then
   // does nothing.
   void RunExclusive();
+  // Whether it does. Then nothing changes meanwhile, and keys may be read that are not locked.
+  bool exclusive() const;
 
   // ---- one command; a command that runs others (EXEC) has theirs nested inside its own ----
   void BeginCommand(int64_t now_ms, ReadTier tier);
@@ -89,6 +98,7 @@ class WriteTxn : public ReadView {
 
   // ---- reads: of the overlay first ----
   void RequireSnapshot() override {}
+  WriteTxn* AsWriteTxn() override { return this; }
   Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) override;
   using ReadView::GetRecord;
   Status GetRow(RowFamily family, std::string_view row_key, std::string* value) override;
@@ -125,6 +135,8 @@ class WriteTxn : public ReadView {
   Status WriteLargeRow(RowFamily family, std::string_view row_key, std::string_view value);
   Status EndLargeObject();
 
+  // Writes and deletions of rows so far; goes back when a command is rolled back.
+  size_t RowOperations() const;
   // Takes part in this group's commit, until it ends either way. Again: no effect.
   void Enlist(std::shared_ptr<CommitParticipant> participant);
 

@@ -74,6 +74,12 @@ size_t KeySpecCount(const CommandSpec& spec) {
                                            [](const KeySpec& key) { return key.begin != KeySpec::Begin::kNone; }));
 }
 
+void WriteUnknownSpec(net::ReplyBuilder& reply) {
+  reply.Bulk("unknown");
+  reply.Bulk("spec");
+  reply.Map(0);
+}
+
 void WriteKeySpec(net::ReplyBuilder& reply, const KeySpec& key) {
   reply.Map(3);
   reply.Bulk("flags");
@@ -87,6 +93,13 @@ void WriteKeySpec(net::ReplyBuilder& reply, const KeySpec& key) {
     reply.Map(1);
     reply.Bulk("index");
     reply.Integer(key.index);
+  } else if (key.begin == KeySpec::Begin::kUnknown) {
+    WriteUnknownSpec(reply);
+    reply.Bulk("find_keys");
+    reply.Map(2);
+    reply.Bulk("type");
+    WriteUnknownSpec(reply);
+    return;
   } else {
     reply.Bulk("keyword");
     reply.Bulk("spec");

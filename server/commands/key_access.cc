@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/session.h"
+#include "storage/collection.h"
 
 namespace basalt {
 
@@ -51,6 +52,12 @@ storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const
                              StringStore::Rows rows, storage::StringValue* value) {
   const UseScope scope(view, !ctx.session.no_touch);
   return Counted(ctx, StringStore::Find(view, ctx.db(), key, rows, value));
+}
+
+storage::Status LookupCollection(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                                 storage::ValueType type, storage::RecordPtr* record) {
+  const UseScope scope(view, !ctx.session.no_touch);
+  return Counted(ctx, storage::FindCollection(view, ctx.db(), key, type, record));
 }
 
 storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,

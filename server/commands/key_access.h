@@ -27,6 +27,10 @@ storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const st
 storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                              storage::StringStore::Rows rows, storage::StringValue* value);
 
+// … or of the collection of `type` that it holds, ready for its rows to be read (storage::FindCollection).
+storage::Status LookupCollection(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                                 storage::ValueType type, storage::RecordPtr* record);
+
 // As LookupKey, but not a use of the key: its idle time and frequency stay as they are (TTL, TYPE, EXISTS, OBJECT).
 storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                         storage::RecordPtr* record);

@@ -110,6 +110,34 @@ TEST_F(BlockedKeysTest, WhoLeavesWhileItHasTheTurnPassesItOn) {
   EXPECT_THAT(Woken(), ElementsAre(2));
 }
 
+// A transaction pushed to both. What the first leaves on "a" is for the second, before "b" is looked at: both run under
+// the locks of both keys, so were they woken together, either might be first.
+TEST_F(BlockedKeysTest, WhoMayBeServedByAnotherKeyWaitsForItsTurnThere) {
+  auto first = Block(1, {"a", "b"});
+  auto second = Block(2, {"a", "b"});
+  auto third = Block(3, {"b"});
+  Push("a");
+  Push("b");
+  EXPECT_THAT(Woken(), ElementsAre(1));
+  Push("a");  // one taken, some left
+  first = {};
+  EXPECT_THAT(Woken(), ElementsAre(2));
+  TakeLast(second, "a");
+  EXPECT_THAT(Woken(), ElementsAre(3));
+}
+
+TEST_F(BlockedKeysTest, WhoLeavesWhileOthersDependOnItsTurnHoldsNobodyUp) {
+  auto first = Block(1, {"a"});
+  auto second = Block(2, {"a", "b"});
+  auto third = Block(3, {"b", "c"});
+  Push("a");
+  Push("b");
+  EXPECT_THAT(Woken(), ElementsAre(1));
+  second = {};
+  TakeLast(first, "a");
+  EXPECT_THAT(Woken(), ElementsAre(3));
+}
+
 TEST_F(BlockedKeysTest, AnotherTypeWakesNobodyButThoseWhoWantToKnow) {
   auto list = Block(1, {"k"});
   auto group = Block(2, {"k"}, {.type = ValueType::kStream, .wake_on = WakeOn::kAnyChange, .takes = true});

@@ -56,6 +56,7 @@ std::string KeySpecText(const KeySpec& key) {
   for (const auto& [flag, name] : kFlags) {
     if (key.flags & flag) flags.emplace_back(name);
   }
+  if (key.begin == KeySpec::Begin::kUnknown) return Join(flags, ".") + "@unknown/unknown";
   const std::string begin = key.begin == KeySpec::Begin::kKeyword
                                 ? "keyword:" + std::string(key.keyword) + ":" + std::to_string(key.index)
                                 : "index:" + std::to_string(key.index);
@@ -129,8 +130,45 @@ size_t KeySpecs(const CommandSpec& spec) {
 
 TEST(CommandFacts, TheRecordIsThere) { EXPECT_GT(Recorded().size(), 700u); }
 
+// What Basalt has of later versions, which no Redis 7.2.4 could be asked about: by hand, after the descriptions of its
+// commands that Redis 7.4.0 is made from (src/commands/*.json), in the form of the record.
+struct LaterCommand {
+  const char* info;
+  const char* docs;
+};
+const std::map<std::string_view, LaterCommand>& OfLaterVersions() {
+  static constexpr LaterCommand kRelative = {
+      "-6 denyoom,fast,write 1 1 1 write,hash,fast - RW.update@index:1/range:0:1:0",
+      "7.4.0 hash key#0 integer "
+      "?oneof(pure-token:NX pure-token:XX pure-token:GT pure-token:LT) block:FIELDS(integer string+)"};
+  static constexpr LaterCommand kAbsolute = {
+      "-6 denyoom,fast,write 1 1 1 write,hash,fast - RW.update@index:1/range:0:1:0",
+      "7.4.0 hash key#0 unix-time "
+      "?oneof(pure-token:NX pure-token:XX pure-token:GT pure-token:LT) block:FIELDS(integer string+)"};
+  static constexpr LaterCommand kRead = {"-5 fast,readonly 1 1 1 read,hash,fast - RO.access@index:1/range:0:1:0",
+                                         "7.4.0 hash key#0 block:FIELDS(integer string+)"};
+  static constexpr LaterCommand kPersist = {"-5 fast,write 1 1 1 write,hash,fast - RW.update@index:1/range:0:1:0",
+                                            "7.4.0 hash key#0 block:FIELDS(integer string+)"};
+  static const std::map<std::string_view, LaterCommand> commands = {
+      {"hexpire", kRelative},    {"hpexpire", kRelative}, {"hexpireat", kAbsolute},
+      {"hpexpireat", kAbsolute}, {"httl", kRead},         {"hpttl", kRead},
+      {"hexpiretime", kRead},    {"hpexpiretime", kRead}, {"hpersist", kPersist},
+  };
+  return commands;
+}
+
+TEST(CommandFacts, OnlyWhatIsNewerIsMissingInTheRecord) {
+  for (const auto& [name, later] : OfLaterVersions()) {
+    EXPECT_FALSE(Recorded().contains("info " + std::string(name))) << name << " is a command of Redis 7.2.4";
+  }
+}
+
 TEST(CommandFacts, EveryRowSaysOfItselfWhatRedisSays) {
   for (const Command& command : Table().all()) {
+    if (const auto later = OfLaterVersions().find(command.name()); later != OfLaterVersions().end()) {
+      EXPECT_EQ(InfoText(command), later->second.info) << command.name();
+      continue;
+    }
     const auto it = Recorded().find("info " + std::string(command.name()));
     ASSERT_NE(it, Recorded().end()) << command.name() << " is no command of Redis 7.2.4";
     EXPECT_EQ(InfoText(command), it->second) << command.name();
@@ -149,13 +187,15 @@ TEST(CommandFacts, ArgumentsHaveTheStructureThatRedisDocuments) {
   const std::set<std::string_view> kOwnWay = {"client|kill", "debug", "bitfield"};
   for (const Command& command : Table().all()) {
     if (kOwnWay.contains(command.name())) continue;
+    const auto later = OfLaterVersions().find(command.name());
     const auto it = Recorded().find("docs " + std::string(command.name()));
-    ASSERT_NE(it, Recorded().end()) << command.name();
+    ASSERT_TRUE(it != Recorded().end() || later != OfLaterVersions().end()) << command.name();
     const auto arguments = ParseSyntax(command.spec->syntax, KeySpecs(*command.spec));
     ASSERT_TRUE(arguments.has_value()) << command.name();
     const std::string ours = std::string(command.spec->since) + " " + std::string(GroupName(command.spec->group)) +
                              " " + ArgumentsText(*arguments);
-    EXPECT_EQ(ours, it->second) << command.name() << ": " << command.spec->syntax;
+    EXPECT_EQ(ours, later != OfLaterVersions().end() ? later->second.docs : it->second)
+        << command.name() << ": " << command.spec->syntax;
   }
 }
 

@@ -69,11 +69,12 @@ class CommandRunner {
       reply.Error(ErrorText(error, command != nullptr ? command->name() : ""));
       return output.ToString();
     }
-    Status status = RunInLane(*command->spec, argv, reply, net::Lane::kFast);
-    if (status.code() == ErrorCode::kNeedSlowLane) {
-      ++slow_runs_;
+    Needs needs;
+    Status status = RunWith(*command->spec, argv, reply, needs);
+    while (needs.Learn(status)) {
+      slow_runs_ += status.code() == ErrorCode::kNeedSlowLane;
       output.Truncate(0);
-      status = RunInLane(*command->spec, argv, reply, net::Lane::kSlow);
+      status = RunWith(*command->spec, argv, reply, needs);
     }
     if (!status.ok()) {
       output.Truncate(0);
@@ -106,6 +107,15 @@ class CommandRunner {
   int64_t now_ms() const { return now_ms_; }
   int slow_runs() const { return slow_runs_; }
 
+  // The families whose commands need no other service than the storage.
+  static std::span<const std::span<const CommandSpec>> Families() {
+    static const std::span<const CommandSpec> kFamilies[] = {
+        StringCommands(), BitmapCommands(), HyperloglogCommands(), HashCommands(),     ListCommands(),
+        SetCommands(),    ZsetCommands(),   StreamCommands(),      GeoCommands(),      SortCommands(),
+        DumpCommands(),   KeyspaceCommands(), ExpiryCommands(),    ObjectCommands()};
+    return kFamilies;
+  }
+
  private:
   // Services that no data command may touch: bytes that are no object, so that AddressSanitizer and valgrind tell.
   template <typename T>
@@ -113,25 +123,43 @@ class CommandRunner {
     return reinterpret_cast<T&>(absent_);
   }
 
-  static std::span<const std::span<const CommandSpec>> Families() {
-    static const std::span<const CommandSpec> kFamilies[] = {StringCommands(),      BitmapCommands(),
-                                                             HyperloglogCommands(), KeyspaceCommands(),
-                                                             ExpiryCommands(),      ObjectCommands()};
-    return kFamilies;
-  }
+  // What a command asked for when it ran before; the executor does the same.
+  struct Needs {
+    net::Lane lane = net::Lane::kFast;
+    bool locks = false;
+    bool gate = false;
 
-  Status RunInLane(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply,
-                   net::Lane lane) {
+    // False: it did not ask for anything.
+    bool Learn(const Status& status) {
+      switch (status.code()) {
+        case ErrorCode::kNeedSlowLane:
+          lane = net::Lane::kSlow;
+          return true;
+        case ErrorCode::kNeedLocks:
+          return std::exchange(locks, true) == false;
+        case ErrorCode::kNeedGate:
+          lane = net::Lane::kSlow;
+          return std::exchange(gate, true) == false;
+        default:
+          return false;
+      }
+    }
+  };
+
+  Status RunWith(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply,
+                 const Needs& needs) {
+    const net::Lane lane = needs.lane;
     const storage::ReadTier tier = lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
-    if (!spec.Has(kCmdWrite) && !spec.Has(kCmdLockKeys)) {
+    if (!spec.Has(kCmdWrite) && !spec.Has(kCmdLockKeys) && !needs.locks && !needs.gate) {
       storage::ReadView view(*storage_, now_ms_, tier);
       CommandContext ctx(spec, argv, reply, session_, *services_, view, nullptr, lane);
+      ctx.deny_blocking = true;
       const Status status = spec.handler(ctx);
       CountLookups(ctx, status);
       return status;
     }
     std::unique_ptr<storage::ExclusiveGate::Closed> closed;
-    if (spec.Has(kCmdExclusive)) closed = std::make_unique<storage::ExclusiveGate::Closed>(storage_->gate());
+    if (spec.Has(kCmdExclusive) || needs.gate) closed = std::make_unique<storage::ExclusiveGate::Closed>(storage_->gate());
     storage::WriteTxn txn(*storage_);
     if (closed != nullptr) {
       txn.RunExclusive();
@@ -144,6 +172,7 @@ class CommandRunner {
     }
     txn.BeginCommand(now_ms_, tier);
     CommandContext ctx(spec, argv, reply, session_, *services_, txn, &txn, lane);
+    ctx.deny_blocking = true;
     const Status status = spec.handler(ctx);
     CountLookups(ctx, status);
     status.ok() ? txn.EndCommand() : txn.RollbackCommand();
@@ -153,7 +182,10 @@ class CommandRunner {
   }
 
   void CountLookups(const CommandContext& ctx, const Status& status) {
-    if (status.code() == ErrorCode::kNeedSlowLane) return;
+    if (status.code() == ErrorCode::kNeedSlowLane || status.code() == ErrorCode::kNeedLocks ||
+        status.code() == ErrorCode::kNeedGate) {
+      return;
+    }
     stats_.KeyspaceHit(ctx.keyspace_hits);
     stats_.KeyspaceMiss(ctx.keyspace_misses);
   }

@@ -24,6 +24,17 @@ TEST(CommandSyntax, ValuesHaveTypes) {
   EXPECT_TRUE(arguments[3].multiple);
 }
 
+TEST(CommandSyntax, ValuesMayNameTheirKeySpec) {
+  const auto arguments = Parse("key [BY by-pattern:pattern#1] [STORE destination:key#2]", 3);
+  ASSERT_EQ(arguments.size(), 3u);
+  EXPECT_EQ(arguments[0].key_spec_index, 0);
+  EXPECT_EQ(arguments[1].type, Type::kPattern);
+  EXPECT_EQ(arguments[1].key_spec_index, 1);
+  EXPECT_EQ(arguments[2].key_spec_index, 2);
+  EXPECT_FALSE(ParseSyntax("key other:key#1", 1).has_value());
+  EXPECT_FALSE(ParseSyntax("other:key#x", 1).has_value());
+}
+
 TEST(CommandSyntax, OptionsAndAlternatives) {
   const auto arguments = Parse("[NX | XX] [GET] [EX seconds:integer | KEEPTTL]");
   ASSERT_EQ(arguments.size(), 3u);

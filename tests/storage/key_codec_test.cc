@@ -8,6 +8,8 @@
 
 #include "storage/counter_merge.h"
 #include "storage/garbage_collector.h"
+#include "storage/hash_layout.h"
+#include "storage/list_layout.h"
 #include "storage/metadata.h"
 #include "storage/stream_layout.h"
 #include "storage/string_layout.h"
@@ -82,6 +84,22 @@ TEST(KeyCodecTest, TtlKeysSortByTime) {
   EXPECT_FALSE(ParseTtlKey(std::string(12, '\xff')));
 }
 
+TEST(KeyCodecTest, ListKeysSortByPosition) {
+  std::string last;
+  for (const uint64_t position :
+       {uint64_t{0}, uint64_t{255}, uint64_t{256}, kListMiddle - 1, kListMiddle, UINT64_MAX}) {
+    KeyBuffer key;
+    EncodeListKey(258, position, &key);
+    EXPECT_GT(key.view(), last);
+    last = key.view();
+    const auto parsed = ParseListKey(last);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->object_id, 258u);
+    EXPECT_EQ(parsed->position, position);
+    EXPECT_FALSE(ParseListKey(last.substr(1)));
+  }
+}
+
 TEST(KeyCodecTest, LongKeysDoNotFitTheStackAndStillWork) {
   const std::string name(100000, 'k');
   KeyBuffer bytes;
@@ -108,7 +126,7 @@ TEST(RecordTest, RoundTrip) {
 }
 
 TEST(RecordTest, HostileBytesAreNoRecord) {
-  const RecordPtr whole = Record::Make({ValueType::kString, Encoding::kRaw, 5, 6}, "");
+  const RecordPtr whole = Record::Make({ValueType::kHash, Encoding::kListpack, 5, 6, 7}, "");
   for (size_t size = 0; size < whole->stored().size(); ++size) {
     EXPECT_FALSE(Record::FromStored(whole->stored().substr(0, size))) << size;
   }
@@ -217,6 +235,32 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
                                                   ->stored()));
   EncodeChunkKey(258, 131071, &key);
   examples.emplace_back("chunk key", Hex(key.view()));
+  std::string payload;
+  AppendPackedCount(1, &payload);
+  AppendPackedField({"name", "Ada", kNoExpire}, false, &payload);
+  examples.emplace_back("packed hash",
+                        Hex(Record::Make({ValueType::kHash, Encoding::kListpack, 0, 0}, payload)->stored()));
+  payload.clear();
+  AppendPackedCount(2, &payload);
+  AppendPackedField({"name", "Ada", kNoExpire}, true, &payload);
+  AppendPackedField({"lang", "de", 1700000000000}, true, &payload);
+  examples.emplace_back(
+      "packed hash with a field that expires",
+      Hex(Record::Make({ValueType::kHash, Encoding::kListpack, 0, 0, 1700000000000}, payload)->stored()));
+  EncodeFieldExpiryKey(258, 1700000000000, "lang", &key);
+  examples.emplace_back("field expiry key", Hex(key.view()));
+  std::string row;
+  EncodeHashRow("de", 1700000000000, &row);
+  examples.emplace_back("field row", Hex(row));
+  List list;
+  list.count = 3;
+  list.head = kListMiddle - 1;
+  list.listpack = {2100, true};
+  examples.emplace_back(
+      "list record",
+      Hex(Record::Make({ValueType::kList, Encoding::kListpack, 0, 258}, EncodeListRows(list))->stored()));
+  EncodeListKey(258, list.head + 2, &key);
+  examples.emplace_back("list key", Hex(key.view()));
   EncodeTtlKey(1, 1700000000000, "foo", &key);
   examples.emplace_back("ttl key", Hex(key.view()));
   EncodeDatabaseKey(3, &key);

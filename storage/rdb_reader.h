@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "storage/status.h"
+#include "storage/value_sink.h"
+
+namespace basalt::storage {
+
+// Payloads of DUMP, as Redis up to 7.2 writes them. They come from clients: whatever the bytes say, reading takes time
+// and memory in proportion to them, and what is told to the sink is a value that Redis' commands could have made, but
+// for its size: at least one element (streams: none), no member twice, no score that is not a number, ids that ascend,
+// pending entries that belong to exactly one consumer. Pure functions; any thread.
+
+// What one payload may tell, in bytes, as a multiple of its own: entries of a stream share field names, and repeated
+// bytes are compressed. What Redis writes with its default settings stays far below.
+inline constexpr uint64_t kRdbExpansionMax = 256;
+inline constexpr uint64_t kRdbExpansionFreeBytes = 1 << 20;
+inline constexpr uint64_t kRdbStringBytesMax = 512ull << 20;
+
+enum class RdbChecksum : uint8_t { kChecked, kIgnored };
+// The footer: kInvalid when it is of a later version or the checksum is wrong.
+Status VerifyRdbPayload(std::string_view payload, RdbChecksum checksum);
+
+// Tells the value to the sink. kInvalid: not a value; the sink may have been told a part of it by then, but not End
+// (nor String). Otherwise what the sink says.
+Status ReadRdbPayload(std::string_view payload, ValueSink* sink);
+
+}  // namespace basalt::storage

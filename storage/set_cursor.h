@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/metadata.h"
+#include "storage/read_view.h"
+
+namespace basalt::storage {
+
+// Goes through the members of one set in the order of their hash, in which all sets are stored: what is merged needs no
+// table in memory. Between two calls the view may be read and written otherwise.
+//
+// On one command's stack; the view outlives it, and so does the record.
+class SetCursor {
+ public:
+  // Memory for up to `rows_max` members, or about `kBatchBytesMax`.
+  SetCursor(ReadView& view, const Record& record, size_t rows_max);
+  SetCursor(SetCursor&&) = default;
+
+  // To the first member, and to each next.
+  Status Next();
+  bool done() const { return at_ == places_.size(); }
+  // What the order is by: hash and member. Lives until the next call of Next().
+  std::string_view place() const { return std::string_view(bytes_).substr(places_[at_].offset, places_[at_].size); }
+  std::string_view member() const { return MemberOf(place()); }
+
+  static std::string_view MemberOf(std::string_view place);
+
+ private:
+  static constexpr size_t kBatchBytesMax = 64 << 10;
+
+  struct Place {
+    size_t offset, size;
+  };
+  void Append(std::string_view place);
+  Status FillFromPacked();
+  Status FillFromRows();
+
+  ReadView* view_;
+  const Record* record_;
+  size_t rows_max_;
+  bool started_ = false;
+  bool more_ = true;   // there may be rows behind the batch
+  std::string lower_;  // … from this key on
+  std::string bytes_;  // the batch
+  std::vector<Place> places_;
+  size_t at_ = 0;
+};
+
+}  // namespace basalt::storage
