@@ -39,8 +39,8 @@ Status StreamGroups::Find(ReadView& view, const Stream& stream, std::string_view
   return Parse(status, ParseStreamGroup(value), group);
 }
 
-Status StreamGroups::FindConsumer(ReadView& view, const Stream& stream, const StreamGroup& group,
-                                  std::string_view name, StreamConsumer* consumer) {
+Status StreamGroups::FindConsumer(ReadView& view, const Stream& stream, const StreamGroup& group, std::string_view name,
+                                  StreamConsumer* consumer) {
   if (group.consumers == 0) return Status::kNotFound;
   KeyBuffer key;
   std::string value;
@@ -164,11 +164,11 @@ Status StreamGroupWriter::DeleteAll(StreamTag tag) {
     return Status::kOk;
   }
   std::vector<std::string> keys;
-  const Status status = ScanRows(txn_, RowFamily::kScore, lower.view(), upper.view(),
-                                 [&](std::string_view key, std::string_view) {
-                                   keys.emplace_back(key);
-                                   return true;
-                                 });
+  const Status status =
+      ScanRows(txn_, RowFamily::kScore, lower.view(), upper.view(), [&](std::string_view key, std::string_view) {
+        keys.emplace_back(key);
+        return true;
+      });
   for (const std::string& key : keys) txn_.DeleteRow(RowFamily::kScore, key);
   return status;
 }
@@ -267,11 +267,11 @@ Status StreamGroupWriter::RemoveConsumer(Consumer consumer, uint64_t* pending) {
   if (*pending > StreamStore::kMemoryRowsMax && txn_.tier() == ReadTier::kMemory) return Status::kIncomplete;
   std::vector<StreamId> ids;
   ids.reserve(*pending);
-  const Status status = StreamGroups::ForEachPendingOf(txn_, stream_, group_, gone.row, kStreamIdMin, kStreamIdMax,
-                                                       [&](StreamId id) {
-                                                         ids.push_back(id);
-                                                         return true;
-                                                       });
+  const Status status =
+      StreamGroups::ForEachPendingOf(txn_, stream_, group_, gone.row, kStreamIdMin, kStreamIdMax, [&](StreamId id) {
+        ids.push_back(id);
+        return true;
+      });
   if (status != Status::kOk) return status;
   if (ids.size() != *pending) return Status::kCorruption;
   KeyBuffer key;
@@ -362,8 +362,7 @@ void StreamGroupWriter::Removed(uint64_t count) {
 }
 
 Status StreamGroupWriter::Deliver(Consumer consumer, std::span<const StreamId> ids) {
-  const PendingEntry fresh{
-      .consumer = consumers_[consumer].row.number, .delivered_ms = txn_.now_ms(), .deliveries = 1};
+  const PendingEntry fresh{.consumer = consumers_[consumer].row.number, .delivered_ms = txn_.now_ms(), .deliveries = 1};
   for (const StreamId id : ids) {
     PendingEntry old;
     const Status status = StreamGroups::FindPending(txn_, stream_, group_, id, &old);

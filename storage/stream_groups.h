@@ -11,9 +11,9 @@
 
 namespace basalt::storage {
 
-// Consumer groups of a stream. A group, its consumers and what they were given and have not acknowledged ("pending") are
-// rows of `score`; FORMAT.md draws them. Every pending entry is there twice: in the group's order, with its owner, and
-// in its owner's order.
+// Consumer groups of a stream. A group, its consumers and what they were given and have not acknowledged ("pending")
+// are rows of `score`; FORMAT.md draws them. Every pending entry is there twice: in the group's order, with its owner,
+// and in its owner's order.
 
 // Reading. The stream was found with Rows::kNeeded.
 class StreamGroups {

@@ -11,14 +11,15 @@ namespace basalt::storage {
 
 // What a stream's record and rows hold; FORMAT.md draws it. Values; pure functions.
 
-// Redis keeps a stream as nodes of up to stream-node-max-entries entries, and clients can see where they end: XTRIM with
+// Redis keeps a stream as nodes of up to stream-node-max-entries entries, and clients can see where they end: XTRIM
+// with
 // "~" removes whole nodes only. We count what each node of Redis would hold.
 struct StreamNode {
-  StreamId first;           // of the entry it began with, whether or not that is still there
-  StreamId last;            // of the last one that was added, likewise
-  uint32_t entries = 0;     // that are there
-  uint32_t deleted = 0;     // that were, and still take place
-  uint32_t bytes = 0;       // of Redis' listpack, but for the two numbers above
+  StreamId first;            // of the entry it began with, whether or not that is still there
+  StreamId last;             // of the last one that was added, likewise
+  uint32_t entries = 0;      // that are there
+  uint32_t deleted = 0;      // that were, and still take place
+  uint32_t bytes = 0;        // of Redis' listpack, but for the two numbers above
   uint64_t fields_hash = 0;  // of the first entry's field names, which Redis stores once
 };
 
@@ -31,7 +32,7 @@ struct StreamHeader {
   StreamId max_deleted_id;     // by XDEL
   uint64_t entries_added = 0;  // ever, or as XSETID says
   uint64_t groups = 0;
-  uint64_t next_group = 0;     // numbers below have been handed out
+  uint64_t next_group = 0;  // numbers below have been handed out
   uint64_t nodes = 0;
   StreamNode head;  // nodes > 1
   StreamNode tail;  // nodes > 0. Those between head and tail are rows
@@ -52,10 +53,10 @@ struct StreamGroup {
   StreamId last_id;  // delivered
   int64_t entries_read = kEntriesReadUnknown;
   uint64_t consumers = 0;
-  uint64_t next_consumer = 0;   // numbers below have been handed out
-  uint64_t pending = 0;         // entries delivered and not acknowledged
-  StreamId pending_first;       // none of them is before this: where scans begin
-  StreamId pending_last;        // none is behind this
+  uint64_t next_consumer = 0;    // numbers below have been handed out
+  uint64_t pending = 0;          // entries delivered and not acknowledged
+  StreamId pending_first;        // none of them is before this: where scans begin
+  StreamId pending_last;         // none is behind this
   uint32_t acks_since_scan = 0;  // since pending_first was brought up to date
 };
 std::string EncodeStreamGroup(const StreamGroup& group);

@@ -219,19 +219,18 @@ Status StreamNodes::RemoveFront(WriteTxn& txn, uint64_t object_id, StreamHeader*
     bool too_many = false;
     if (header->nodes > 2) {
       StreamNode head;
-      const Status status = ScanNodes(txn, object_id, header->head.first, header->tail.first, ScanOrder::kForward,
-                                      [&](const StreamNode& node) {
-                                        rows.push_back(node.first);
-                                        stopped = !wanted(node);
-                                        if (stopped) {
-                                          head = node;
-                                        } else {
-                                          *entries += node.entries;
-                                        }
-                                        too_many = rows.size() > StreamStore::kMemoryRowsMax &&
-                                                   txn.tier() == ReadTier::kMemory;
-                                        return !stopped && !too_many;
-                                      });
+      const Status status = ScanNodes(
+          txn, object_id, header->head.first, header->tail.first, ScanOrder::kForward, [&](const StreamNode& node) {
+            rows.push_back(node.first);
+            stopped = !wanted(node);
+            if (stopped) {
+              head = node;
+            } else {
+              *entries += node.entries;
+            }
+            too_many = rows.size() > StreamStore::kMemoryRowsMax && txn.tier() == ReadTier::kMemory;
+            return !stopped && !too_many;
+          });
       if (status != Status::kOk) return status;
       if (too_many) return Status::kIncomplete;
       if (stopped) header->head = head;

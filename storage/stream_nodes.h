@@ -30,7 +30,8 @@ class StreamNodes {
   // One entry is removed, wherever it is.
   static Status Remove(WriteTxn& txn, uint64_t object_id, StreamHeader* header, StreamId id);
 
-  // Whole nodes are taken away from the front as long as `wanted` says so of the next one. *entries: how many that were.
+  // Whole nodes are taken away from the front as long as `wanted` says so of the next one. *entries: how many that
+  // were.
   using Wanted = std::function<bool(const StreamNode& node)>;
   static Status RemoveFront(WriteTxn& txn, uint64_t object_id, StreamHeader* header, const Wanted& wanted,
                             uint64_t* entries);

@@ -80,8 +80,7 @@ void StreamStore::PutHeader(WriteTxn& txn, DbIndex db, const HashedKey& key, con
   txn.Put(db, key, Record::Make(stream.record->header(), EncodeStreamHeader(stream.header)));
 }
 
-bool StreamStore::EntryBounds(const Stream& stream, StreamId first, StreamId last, KeyBuffer* lower,
-                              KeyBuffer* upper) {
+bool StreamStore::EntryBounds(const Stream& stream, StreamId first, StreamId last, KeyBuffer* lower, KeyBuffer* upper) {
   // Never over what is known to be gone: seeking past removed rows is slow.
   first = std::max(first, stream.header.first_entry);
   last = std::min(last, stream.header.last_entry);

@@ -157,8 +157,7 @@ Status XTrim(CommandContext& ctx) {
 
 Status XLen(CommandContext& ctx) {
   Stream stream;
-  const storage::Status found =
-      LookupStream(ctx, ctx.view(), ctx.key(1), StreamStore::Rows::kNotNeeded, &stream);
+  const storage::Status found = LookupStream(ctx, ctx.view(), ctx.key(1), StreamStore::Rows::kNotNeeded, &stream);
   if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
   ctx.reply.Integer(static_cast<int64_t>(stream.header.length));
   return Ok();
@@ -259,8 +258,8 @@ Status XSetId(CommandContext& ctx) {
 
 // ---- rows ----
 
-constexpr CommandHistory kAddHistory[] = {
-    {"6.2.0", "Options NOMKSTREAM, MINID and LIMIT."}, {"7.0.0", "An id whose sequence number alone is left open."}};
+constexpr CommandHistory kAddHistory[] = {{"6.2.0", "Options NOMKSTREAM, MINID and LIMIT."},
+                                          {"7.0.0", "An id whose sequence number alone is left open."}};
 constexpr CommandHistory kTrimHistory[] = {{"6.2.0", "Options MINID and LIMIT."}};
 constexpr CommandHistory kRangeHistory[] = {{"6.2.0", "Ranges that exclude their ends."}};
 constexpr CommandHistory kSetIdHistory[] = {{"7.0.0", "Options ENTRIESADDED and MAXDELETEDID."}};
@@ -352,8 +351,8 @@ constexpr CommandSpec kEntryRows[] = {
 std::span<const CommandSpec> StreamCommands() {
   static const std::vector<CommandSpec> kRows = [] {
     std::vector<CommandSpec> rows;
-    for (const std::span<const CommandSpec> each : {std::span<const CommandSpec>(kEntryRows), StreamReadRows(),
-                                                    StreamGroupRows(), StreamInfoRows()}) {
+    for (const std::span<const CommandSpec> each :
+         {std::span<const CommandSpec>(kEntryRows), StreamReadRows(), StreamGroupRows(), StreamInfoRows()}) {
       rows.insert(rows.end(), each.begin(), each.end());
     }
     return rows;

@@ -58,8 +58,8 @@ class EntryBudget {
 };
 
 // Replies the array of the entries with first <= id <= last, `count` of them at most (0: any number).
-Status ReplyEntries(CommandContext& ctx, const storage::Stream& stream, storage::StreamId first,
-                    storage::StreamId last, storage::ScanOrder order, uint64_t count, EntryBudget* budget);
+Status ReplyEntries(CommandContext& ctx, const storage::Stream& stream, storage::StreamId first, storage::StreamId last,
+                    storage::ScanOrder order, uint64_t count, EntryBudget* budget);
 
 // The rows of the files that make up the family; StreamCommands() has them all.
 std::span<const CommandSpec> StreamReadRows();

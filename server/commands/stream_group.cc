@@ -20,8 +20,8 @@ using storage::Stream;
 using storage::StreamConsumer;
 using storage::StreamEntry;
 using storage::StreamGroup;
-using storage::StreamGroupWriter;
 using storage::StreamGroups;
+using storage::StreamGroupWriter;
 using storage::StreamId;
 using storage::StreamStore;
 using Rows = storage::StreamStore::Rows;
@@ -240,16 +240,16 @@ Status ReplyPendingSummary(CommandContext& ctx, const Stream& stream, const Stre
   const auto at = reply.Mark();
   uint64_t consumers = 0;
   EntryBudget budget(ctx);
-  BASALT_RETURN_IF_ERROR(StreamGroups::ForEachConsumer(
-      ctx.view(), stream, group, [&](std::string_view name, const StreamConsumer& consumer) {
-        if (!budget.Take(name.size())) return false;
-        if (consumer.pending == 0) return true;
-        ++consumers;
-        reply.Array(2);
-        reply.Bulk(name);
-        reply.BulkInteger(static_cast<int64_t>(consumer.pending));
-        return true;
-      }));
+  BASALT_RETURN_IF_ERROR(StreamGroups::ForEachConsumer(ctx.view(), stream, group,
+                                                       [&](std::string_view name, const StreamConsumer& consumer) {
+                                                         if (!budget.Take(name.size())) return false;
+                                                         if (consumer.pending == 0) return true;
+                                                         ++consumers;
+                                                         reply.Array(2);
+                                                         reply.Bulk(name);
+                                                         reply.BulkInteger(static_cast<int64_t>(consumer.pending));
+                                                         return true;
+                                                       }));
   reply.InsertArray(at, consumers);
   return budget.status();
 }
@@ -301,8 +301,7 @@ Status ReplyPendingRange(CommandContext& ctx, const Stream& stream, const Stream
   net::ReplyBuilder& reply = ctx.reply;
   StreamConsumer consumer;
   if (range.consumer) {
-    const storage::Status found =
-        StreamGroups::FindConsumer(ctx.view(), stream, group, *range.consumer, &consumer);
+    const storage::Status found = StreamGroups::FindConsumer(ctx.view(), stream, group, *range.consumer, &consumer);
     if (found == storage::Status::kNotFound) {
       reply.Array(0);
       return Ok();
@@ -329,15 +328,14 @@ Status ReplyPendingRange(CommandContext& ctx, const Stream& stream, const Stream
     return ++entries != range.count;
   };
   if (range.count != 0 && range.consumer) {
-    BASALT_RETURN_IF_ERROR(StreamGroups::ForEachPendingOf(
-        ctx.view(), stream, group, consumer, range.first, range.last, [&](StreamId id) {
+    BASALT_RETURN_IF_ERROR(
+        StreamGroups::ForEachPendingOf(ctx.view(), stream, group, consumer, range.first, range.last, [&](StreamId id) {
           PendingEntry pending;
           failed = StreamGroups::FindPending(ctx.view(), stream, group, id, &pending);
           return failed == storage::Status::kOk && visit(id, pending);
         }));
   } else if (range.count != 0) {
-    BASALT_RETURN_IF_ERROR(
-        StreamGroups::ForEachPending(ctx.view(), stream, group, range.first, range.last, visit));
+    BASALT_RETURN_IF_ERROR(StreamGroups::ForEachPending(ctx.view(), stream, group, range.first, range.last, visit));
   }
   if (failed == storage::Status::kNotFound) return ErrorCode::kCorruption;
   BASALT_RETURN_IF_ERROR(failed);
@@ -496,17 +494,16 @@ Status XAutoClaim(CommandContext& ctx) {
   bool damaged = false;
   std::vector<StreamId> gone;
   StreamId next;
-  BASALT_RETURN_IF_ERROR(writer.ClaimFrom(
-      consumer, start, static_cast<uint64_t>(count), options, &next,
-      [&](StreamId id, StreamGroupWriter::Claimed claimed, std::string_view row) {
-        if (claimed == StreamGroupWriter::Claimed::kGone) {
-          gone.push_back(id);
-          return;
-        }
-        bytes += row.size();
-        ++claimed_entries;
-        damaged = !ReplyClaimed(reply, form, id, row) || damaged;
-      }));
+  BASALT_RETURN_IF_ERROR(writer.ClaimFrom(consumer, start, static_cast<uint64_t>(count), options, &next,
+                                          [&](StreamId id, StreamGroupWriter::Claimed claimed, std::string_view row) {
+                                            if (claimed == StreamGroupWriter::Claimed::kGone) {
+                                              gone.push_back(id);
+                                              return;
+                                            }
+                                            bytes += row.size();
+                                            ++claimed_entries;
+                                            damaged = !ReplyClaimed(reply, form, id, row) || damaged;
+                                          }));
   if (damaged) return ErrorCode::kCorruption;
   BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, bytes));
   reply.InsertArray(at, claimed_entries);

@@ -13,6 +13,8 @@
 namespace basalt {
 namespace {
 
+using storage::kStreamIdMax;
+using storage::kStreamIdMin;
 using storage::PendingEntry;
 using storage::Stream;
 using storage::StreamConsumer;
@@ -22,8 +24,6 @@ using storage::StreamGroups;
 using storage::StreamHeader;
 using storage::StreamId;
 using storage::StreamStore;
-using storage::kStreamIdMax;
-using storage::kStreamIdMin;
 using Rows = storage::StreamStore::Rows;
 
 void Field(net::ReplyBuilder& reply, std::string_view name, uint64_t value) {
@@ -93,8 +93,7 @@ void ReplyPendingEntry(net::ReplyBuilder& reply, StreamId id, const std::string*
   reply.Integer(static_cast<int64_t>(pending.deliveries));
 }
 
-Status ReplyConsumer(FullReply& full, const StreamGroup& group, std::string_view name,
-                     const StreamConsumer& consumer) {
+Status ReplyConsumer(FullReply& full, const StreamGroup& group, std::string_view name, const StreamConsumer& consumer) {
   net::ReplyBuilder& reply = full.ctx.reply;
   storage::ReadView& view = full.ctx.view();
   reply.Map(5);
@@ -109,8 +108,8 @@ Status ReplyConsumer(FullReply& full, const StreamGroup& group, std::string_view
   const auto at = reply.Mark();
   uint64_t entries = 0;
   storage::Status failed = storage::Status::kOk;
-  BASALT_RETURN_IF_ERROR(StreamGroups::ForEachPendingOf(
-      view, full.stream, group, consumer, kStreamIdMin, kStreamIdMax, [&](StreamId id) {
+  BASALT_RETURN_IF_ERROR(
+      StreamGroups::ForEachPendingOf(view, full.stream, group, consumer, kStreamIdMin, kStreamIdMax, [&](StreamId id) {
         if (!full.budget.Take(0)) return false;
         PendingEntry pending;
         failed = StreamGroups::FindPending(view, full.stream, group, id, &pending);

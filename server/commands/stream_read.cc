@@ -13,13 +13,13 @@
 namespace basalt {
 namespace {
 
+using storage::kStreamIdMax;
 using storage::Stream;
 using storage::StreamEntry;
-using storage::StreamGroupWriter;
 using storage::StreamGroups;
+using storage::StreamGroupWriter;
 using storage::StreamId;
 using storage::StreamStore;
-using storage::kStreamIdMax;
 
 // ---- arguments ----
 
@@ -101,8 +101,7 @@ class StreamsReply {
   }
   bool empty() const { return streams_ == 0; }
   void Finish() {
-    reply_.version() == net::RespVersion::kResp2 ? reply_.InsertArray(at_, streams_)
-                                                 : reply_.InsertMap(at_, streams_);
+    reply_.version() == net::RespVersion::kResp2 ? reply_.InsertArray(at_, streams_) : reply_.InsertMap(at_, streams_);
   }
 
  private:
@@ -135,8 +134,8 @@ Status XRead(CommandContext& ctx) {
   std::vector<Stream> streams(options.streams);
   std::vector<StreamId> behind(options.streams);
   for (size_t i = 0; i < options.streams; ++i) {
-    const storage::Status found = LookupStream(ctx, ctx.view(), ctx.key(options.keys_at + i),
-                                               StreamStore::Rows::kNeeded, &streams[i]);
+    const storage::Status found =
+        LookupStream(ctx, ctx.view(), ctx.key(options.keys_at + i), StreamStore::Rows::kNeeded, &streams[i]);
     if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
     const std::string_view id = ctx.arg(options.keys_at + options.streams + i);
     if (id == "$" && kept.empty()) {
@@ -145,8 +144,8 @@ Status XRead(CommandContext& ctx) {
       return Status::Message(
           "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.");
     } else {
-      BASALT_RETURN_IF_ERROR(ParseStreamId(id == "$" ? std::string_view(kept[i]) : id, StreamIdForm::kStrict, 0,
-                                           &behind[i]));
+      BASALT_RETURN_IF_ERROR(
+          ParseStreamId(id == "$" ? std::string_view(kept[i]) : id, StreamIdForm::kStrict, 0, &behind[i]));
     }
   }
   EntryBudget budget(ctx);
@@ -157,8 +156,8 @@ Status XRead(CommandContext& ctx) {
     reply.Key(ctx.arg(options.keys_at + i));
     StreamId first = behind[i];
     first.Increment();
-    BASALT_RETURN_IF_ERROR(ReplyEntries(ctx, stream, first, kStreamIdMax, storage::ScanOrder::kForward, options.count,
-                                        &budget));
+    BASALT_RETURN_IF_ERROR(
+        ReplyEntries(ctx, stream, first, kStreamIdMax, storage::ScanOrder::kForward, options.count, &budget));
   }
   if (!reply.empty()) {
     reply.Finish();
@@ -288,8 +287,7 @@ Status XReadGroup(CommandContext& ctx) {
       }
     }
     StreamGroupWriter::Consumer consumer;
-    BASALT_RETURN_IF_ERROR(
-        read.writer.FindConsumer(options.consumer, StreamStore::IfMissing::kCreate, &consumer));
+    BASALT_RETURN_IF_ERROR(read.writer.FindConsumer(options.consumer, StreamStore::IfMissing::kCreate, &consumer));
     read.writer.SetSeen(consumer);
     const StreamId delivered = read.writer.group().last_id;
     if (read.history) {

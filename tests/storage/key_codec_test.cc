@@ -11,6 +11,7 @@
 #include "storage/hash_layout.h"
 #include "storage/list_layout.h"
 #include "storage/metadata.h"
+#include "storage/stream_layout.h"
 #include "storage/string_layout.h"
 
 namespace basalt::storage {
@@ -140,6 +141,84 @@ TEST(RecordTest, HostileBytesAreNoRecord) {
   }
 }
 
+TEST(KeyCodecTest, StreamKeysSortByIdAndComeBack) {
+  const StreamId ids[] = {{0, 0}, {0, 1}, {0, UINT64_MAX}, {1, 0}, {255, 256}, {UINT64_MAX, 0}, kStreamIdMax};
+  std::string previous[4];
+  for (const StreamId id : ids) {
+    KeyBuffer keys[4];
+    EncodeStreamEntryKey(7, id, &keys[0]);
+    EncodeStreamNodeKey(7, id, &keys[1]);
+    EncodePendingKey(7, 3, id, &keys[2]);
+    EncodeConsumerPendingKey(7, 3, 4, id, &keys[3]);
+    EXPECT_EQ(ParseStreamEntryKey(keys[0].view()), id);
+    EXPECT_EQ(ParseStreamNodeKey(keys[1].view()), id);
+    EXPECT_EQ(ParsePendingKey(keys[2].view()), id);
+    EXPECT_EQ(ParseConsumerPendingKey(keys[3].view()), id);
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_LT(previous[i], keys[i].view());
+      previous[i] = keys[i].view();
+      EncodeBoundBehind(&keys[i]);
+      EXPECT_LT(previous[i], keys[i].view());
+      EXPECT_FALSE(ParseStreamEntryKey(keys[i].view()) || ParseStreamNodeKey(keys[i].view()) ||
+                   ParsePendingKey(keys[i].view()) || ParseConsumerPendingKey(keys[i].view()));
+    }
+  }
+  // Everything of a group lies within its bounds, also what its number's neighbours have not.
+  KeyBuffer lower;
+  KeyBuffer upper;
+  KeyBuffer key;
+  EncodeStreamGroupBound(7, StreamTag::kPending, 3, &lower);
+  EncodeStreamGroupBound(7, StreamTag::kPending, 4, &upper);
+  EncodePendingKey(7, 3, kStreamIdMax, &key);
+  EXPECT_TRUE(lower.view() < key.view() && key.view() < upper.view());
+  EncodePendingKey(7, 4, {}, &key);
+  EXPECT_GE(key.view(), upper.view());
+  EncodeStreamTagBound(7, StreamTag::kGroup, &lower);
+  EncodeStreamTagEnd(7, StreamTag::kGroup, &upper);
+  for (const std::string& name : {std::string(), std::string(300, '\xff')}) {
+    EncodeStreamGroupKey(7, name, &key);
+    EXPECT_TRUE(lower.view() <= key.view() && key.view() < upper.view());
+    EXPECT_EQ(ParseStreamGroupKey(key.view()), name);
+    EncodeConsumerKey(7, 3, name, &key);
+    EXPECT_EQ(ParseConsumerKey(key.view()), name);
+  }
+}
+
+// Whatever is not exactly as it was written is no stream.
+TEST(KeyCodecTest, StreamValuesComeBackAndNothingElseDoes) {
+  StreamHeader header;
+  header.length = 3;
+  header.last_id = {9, 1};
+  header.first_entry = {2, 0};
+  header.last_entry = {8, 8};
+  header.max_deleted_id = {5, 0};
+  header.entries_added = 10;
+  header.groups = 2;
+  header.next_group = 6;
+  for (uint64_t nodes = 0; nodes < 4; ++nodes) {
+    header.nodes = nodes;
+    header.tail.first = {7, 7};
+    header.tail.entries = 12;
+    header.head.last = {6, 6};
+    header.head.fields_hash = 99;
+    const std::string payload = EncodeStreamHeader(header);
+    const std::optional<StreamHeader> parsed = ParseStreamHeader(payload);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(EncodeStreamHeader(*parsed), payload);
+    for (size_t size = 0; size < payload.size(); ++size) {
+      EXPECT_FALSE(ParseStreamHeader(std::string_view(payload).substr(0, size))) << size;
+    }
+    EXPECT_FALSE(ParseStreamHeader(payload + "x"));
+  }
+  const std::string group = EncodeStreamGroup({.number = 4, .last_id = {1, 2}, .entries_read = -1, .pending = 7});
+  EXPECT_EQ(EncodeStreamGroup(*ParseStreamGroup(group)), group);
+  EXPECT_FALSE(ParseStreamGroup(group + "x"));
+  const std::string consumer = EncodeStreamConsumer({.number = 4, .seen_ms = 5, .pending = 7});
+  EXPECT_EQ(ParseStreamConsumer(consumer)->active_ms, kNeverActive);
+  EXPECT_FALSE(ParseStreamConsumer(consumer.substr(1)));
+  EXPECT_FALSE(ParsePendingEntry("1234567"));
+}
+
 // FORMAT.md shows these very bytes.
 TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   KeyBuffer key;
@@ -196,6 +275,28 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   examples.emplace_back("garbage-below key", Hex(key.view()));
   EncodeDeadNamespaceKey(1, &key);
   examples.emplace_back("dead name space key", Hex(key.view()));
+
+  EncodeStreamEntryKey(258, {5, 7}, &key);
+  examples.emplace_back("stream entry key", Hex(key.view()));
+  EncodeStreamNodeKey(258, {5, 7}, &key);
+  examples.emplace_back("stream node key", Hex(key.view()));
+  EncodeStreamGroupKey(258, "g", &key);
+  examples.emplace_back("stream group key", Hex(key.view()));
+  EncodeConsumerKey(258, 1, "ab", &key);
+  examples.emplace_back("consumer key", Hex(key.view()));
+  EncodeConsumerNameKey(258, 1, 3, &key);
+  examples.emplace_back("consumer name key", Hex(key.view()));
+  EncodePendingKey(258, 1, {5, 7}, &key);
+  examples.emplace_back("pending key", Hex(key.view()));
+  examples.emplace_back("pending value", Hex(EncodePendingEntry({3, 1700000000000, 1})));
+  EncodeConsumerPendingKey(258, 1, 3, {5, 7}, &key);
+  examples.emplace_back("consumer's pending key", Hex(key.view()));
+  StreamHeader empty_stream;
+  empty_stream.last_id = {5, 7};
+  empty_stream.entries_added = 1;
+  examples.emplace_back("stream record", Hex(Record::Make({ValueType::kStream, Encoding::kStream, 0, 258},
+                                                          EncodeStreamHeader(empty_stream))
+                                                 ->stored()));
 
   const std::string path = BASALT_SOURCE_DIR "/storage/FORMAT.md";
   std::FILE* file = std::fopen(path.c_str(), "r");
