@@ -297,6 +297,11 @@ bool Storage::AccessInfo(DbIndex db, const HashedKey& key, uint64_t* idle_second
   return impl_->cache.AccessInfo(impl_->databases.NamespaceOf(db), key, NowMs(), idle_seconds, frequency);
 }
 
+void Storage::SetAccess(DbIndex db, const HashedKey& key, std::optional<uint64_t> idle_seconds,
+                        std::optional<uint8_t> frequency) {
+  impl_->cache.SetAccess(impl_->databases.NamespaceOf(db), key, NowMs(), idle_seconds, frequency);
+}
+
 void Storage::SetSyncPolicy(SyncPolicy policy) { impl_->durability.SetPolicy(policy); }
 SyncPolicy Storage::sync_policy() const { return impl_->durability.policy(); }
 bool Storage::ReplyMayLeave(uint64_t sequence) const { return impl_->durability.ReplyMayLeave(sequence); }
