@@ -323,6 +323,8 @@ BackupStatus Storage::backup_status() const { return impl_->backups.status(); }
 uint64_t Storage::RunExpireCycle(uint64_t keys_max) { return impl_->ttl.Run(*this, keys_max); }
 void Storage::SetActiveExpire(bool on) { impl_->ttl.SetActive(on); }
 void Storage::PauseExpire(bool paused) { impl_->ttl.SetPaused(paused); }
+
+bool Storage::expire_paused() const { return impl_->ttl.paused(); }
 void Storage::SetExpireObserver(CommitObserver* observer) { impl_->ttl.SetObserver(observer); }
 uint64_t Storage::RunGarbageCycle(uint64_t rows_max) { return impl_->garbage.Run(rows_max); }
 

@@ -133,6 +133,7 @@ class Storage {
   uint64_t RunExpireCycle(uint64_t keys_max);
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
+  bool expire_paused() const;
   // Told about the keys that the expire cycle removed (the same observer as commits have). Set before clients arrive.
   void SetExpireObserver(class CommitObserver* observer);
   uint64_t RunGarbageCycle(uint64_t rows_max);
