@@ -21,7 +21,7 @@ constexpr uint64_t kCapacity = 32;
 // The members that are left may stand close together (those that SSCAN showed first were removed): of up to
 // kCloseMembersMax, one pass draws when an interval holds too many, or after kMissesMax draws that hit none.
 constexpr uint64_t kCloseMembersMax = 4096;
-constexpr int kMissesMax = 32;
+constexpr int kMissesMax = 16;
 // When more than one of so many members is wanted, one pass over all of them costs less than drawing each.
 constexpr uint64_t kDrawFraction = 32;
 

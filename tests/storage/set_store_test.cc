@@ -285,18 +285,19 @@ TEST_F(SetStoreTest, RandomMembersAreFairWhenTheyStandClose) {
                      &count),
               Status::kOk);
   }
+  storage_->Compact();  // what was deleted would only make it slow
   ReadView view(*storage_, now_ms_, ReadTier::kDisk);
   RecordPtr record;
   ASSERT_EQ(Find(view, Key("s"), &record), Status::kOk);
   ASSERT_EQ(ElementCount(*record), 200u);
   std::map<std::string, double> drawn;
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     std::string member;
     ASSERT_EQ(SetStore::Random(view, *record, &member), Status::kOk);
     ++drawn[member];
   }
   double sum = 0;
-  for (const std::string& member : List("s")) sum += (drawn[member] - 20) * (drawn[member] - 20) / 20;
+  for (const std::string& member : List("s")) sum += (drawn[member] - 10) * (drawn[member] - 10) / 10;
   EXPECT_LT(sum, 200 + 7 * std::sqrt(2.0 * 200));
 }
 
