@@ -7,12 +7,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "net/double_text.h"
+
 namespace basalt::net {
 
 namespace {
 
 constexpr size_t kIntBytesMax = 20;       // "-9223372036854775808"
-constexpr size_t kDoubleBytesMax = 40;    // 17 digits, up to 21 zeros, sign, point, exponent
 constexpr size_t kSmallBulkBytes = 1024;  // header and body of a bulk up to this size are written as one piece
 
 char* WriteInt(char* at, int64_t value) { return std::to_chars(at, at + kIntBytesMax, value).ptr; }
@@ -21,49 +22,6 @@ char* WriteCrlf(char* at) {
   at[0] = '\r';
   at[1] = '\n';
   return at + 2;
-}
-
-// Lays out the shortest digits of a number as Redis does: plain while that is short, an exponent without padding after.
-char* WriteShortest(char* at, double value) {
-  char text[32];
-  const auto [text_end, error] =
-      std::to_chars(text, text + sizeof(text), std::fabs(value), std::chars_format::scientific);
-  DCHECK(error == std::errc());
-  const char* e = std::find(text, text_end, 'e');
-  char digits[20];
-  int count = 0;
-  for (const char* p = text; p != e; ++p) {
-    if (*p != '.') digits[count++] = *p;
-  }
-  int exponent = 0;  // of the first digit
-  std::from_chars(e[1] == '+' ? e + 2 : e + 1, text_end, exponent);
-  const int scale = exponent - count + 1;  // value = digits * 10^scale
-  if (std::signbit(value)) *at++ = '-';
-
-  if (scale >= 0 && exponent < count + 7) {
-    at = std::copy_n(digits, count, at);
-    return std::fill_n(at, scale, '0');
-  }
-  if (scale < 0 && (scale > -7 || std::abs(exponent) < 4)) {
-    const int whole = count + scale;  // digits before the point
-    if (whole <= 0) {
-      *at++ = '0';
-      *at++ = '.';
-      at = std::fill_n(at, -whole, '0');
-      return std::copy_n(digits, count, at);
-    }
-    at = std::copy_n(digits, whole, at);
-    *at++ = '.';
-    return std::copy_n(digits + whole, count - whole, at);
-  }
-  *at++ = digits[0];
-  if (count > 1) {
-    *at++ = '.';
-    at = std::copy_n(digits + 1, count - 1, at);
-  }
-  *at++ = 'e';
-  *at++ = exponent < 0 ? '-' : '+';
-  return WriteInt(at, std::abs(exponent));
 }
 
 char* WriteDouble(char* at, double value) {
@@ -75,7 +33,7 @@ char* WriteDouble(char* at, double value) {
     const int64_t whole = static_cast<int64_t>(value);
     if (static_cast<double>(whole) == value) return WriteInt(at, whole);
   }
-  return WriteShortest(at, value);
+  return WriteShortestDouble(at, value);
 }
 
 }  // namespace

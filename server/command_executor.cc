@@ -215,6 +215,10 @@ void PrepareFromRow(const PrepareInput& input, Preparation* preparation) {
   }
 }
 
+bool CommandExecutor::SomeoneWaits(std::span<const storage::HashedKey> keys) const {
+  return std::any_of(keys.begin(), keys.end(), [this](const storage::HashedKey& key) { return services_.blocked_keys.MayWait(key); });
+}
+
 CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session& session, const Command& command,
                                                    std::span<const std::string_view> argv) {
   const CommandSpec& spec = *command.spec;
@@ -235,6 +239,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
       return Next::kTakenOff;
     }
   }
+  // Who waits for a key is served before anybody sees what it waits for: a read of such a key has its turn behind them.
+  if (!preparation.uses_txn && SomeoneWaits(preparation.keys)) preparation.uses_txn = true;
   return RunOnce(thread, session, command, argv);
 }
 
@@ -267,8 +273,7 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   if (txn != nullptr && thread.group->HasPending()) {
     thread.group->AddDependent(from);
     // Those who wait for a key are served before the next command sees it.
-    const auto may_wait = [this](const storage::HashedKey& key) { return services_.blocked_keys.MayWait(key); };
-    thread.someone_waits = std::any_of(preparation.keys.begin(), preparation.keys.end(), may_wait);
+    thread.someone_waits = SomeoneWaits(preparation.keys);
   }
   return Next::kAdvance;
 }

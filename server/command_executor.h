@@ -55,6 +55,8 @@ class CommandExecutor {
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
   void Account(const CommandContext& context, const Command& command, storage::DbIndex db, uint64_t duration_ns,
                const Status& status) const;
+  // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
+  bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);
 

@@ -56,11 +56,9 @@ struct KeyLocks::Impl {
         } else if (seen == kHeldAndWaitedFor ||
                    word.compare_exchange_weak(seen, kHeldAndWaitedFor, std::memory_order_relaxed)) {
           auto& queue = queues[stripe];
-          if (waiter->place == Place::kFront) {
-            queue.push_front(std::move(waiter));
-          } else {
-            queue.push_back(std::move(waiter));
-          }
+          const auto at_back = [](const std::unique_ptr<Waiter>& each) { return each->place == Place::kBack; };
+          const bool front = waiter->place == Place::kFront;
+          queue.insert(front ? std::find_if(queue.begin(), queue.end(), at_back) : queue.end(), std::move(waiter));
           return nullptr;
         }
       }

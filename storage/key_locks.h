@@ -45,7 +45,7 @@ class KeyLocks {
   // Adds the stripes of `keys` to *grant, all or none. False when one is held by another owner or waited for.
   bool TryLock(std::span<const HashedKey> keys, Grant* grant);
 
-  enum class Place : uint8_t { kBack, kFront /* before all who wait already */ };
+  enum class Place : uint8_t { kBack, kFront /* before all who wait at the back */ };
   // Queues for the stripes of `keys`; `granted` is called once, with all of them, on the thread that released the last
   // one, or before Wait returns. It must only hand the grant on (submit the batch).
   void Wait(std::span<const HashedKey> keys, Place place, std::function<void(Grant)> granted);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/collection.h"
 #include "storage/garbage_collector.h"
 #include "storage/key_codec.h"
 #include "storage/new_object.h"
@@ -126,6 +127,32 @@ Status CopyRows(WriteTxn& txn, const Record& record, DbIndex to_db, const Hashed
   return Status::kOk;
 }
 
+// What the rows of an object take: measured up to `samples` of them, and taken as an average for `elements` where there
+// are more.
+Status SampleRows(ReadView& view, RowFamily family, uint64_t object_id, uint64_t elements, uint64_t samples,
+                  uint64_t* bytes) {
+  KeyBuffer lower;
+  KeyBuffer upper;
+  EncodeObjectBound(object_id, &lower);
+  EncodeObjectBound(object_id + 1, &upper);
+  uint64_t measured = 0;
+  bool more = false;
+  *bytes = 0;
+  const Status status =
+      ScanRows(view, family, lower.view(), upper.view(), [&](std::string_view key, std::string_view value) {
+        more = samples != 0 && measured == samples;
+        if (more) return false;
+        ++measured;
+        *bytes += key.size() + value.size();
+        return true;
+      });
+  if (more && elements > measured) {
+    *bytes = static_cast<uint64_t>(static_cast<double>(*bytes) / static_cast<double>(measured) *
+                                   static_cast<double>(elements));
+  }
+  return status;
+}
+
 }  // namespace
 
 Status Keyspace::Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t count,
@@ -235,15 +262,30 @@ Status Keyspace::Copy(WriteTxn& txn, DbIndex from_db, const HashedKey& from, DbI
   return CopyRows(txn, *record, to_db, to);
 }
 
-Status Keyspace::Usage(ReadView& view, DbIndex db, const HashedKey& key, uint64_t* bytes) {
+Status Keyspace::Usage(ReadView& view, DbIndex db, const HashedKey& key, uint64_t samples, uint64_t* bytes) {
   RecordPtr record;
-  const Status status = view.GetRecord(db, key, &record);
+  Status status = view.GetRecord(db, key, &record);
+  if (status == Status::kOk && record->header().object_id != 0) {
+    view.RequireSnapshot();
+    status = view.GetRecord(db, key, &record);
+  }
   if (status != Status::kOk) return status;
   *bytes = record->memory_bytes() + key.key.size() + kMetaKeyPrefixBytes;
   if (record->header().object_id == 0) return Status::kOk;
   const std::optional<Garbage> rows = Garbage::Of(*record);
   const std::optional<ChunkedString> string = ParseChunkedString(record->payload());
-  if (string) *bytes += string->length + rows->rows * kChunkKeyBytes;
+  if (record->type() == ValueType::kString) {
+    if (string) *bytes += string->length + rows->rows * kChunkKeyBytes;
+    return Status::kOk;
+  }
+  const uint64_t elements = ElementCount(*record);
+  for (const RowFamily family : {RowFamily::kData, RowFamily::kScore}) {
+    if ((rows->families & RowFamilyBit(family)) == 0) continue;
+    uint64_t family_bytes = 0;
+    status = SampleRows(view, family, record->header().object_id, elements, samples, &family_bytes);
+    if (status != Status::kOk) return status;
+    *bytes += family_bytes;
+  }
   return Status::kOk;
 }
 

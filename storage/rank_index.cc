@@ -80,7 +80,8 @@ void RankIndex::Clear() {
   }
 }
 
-// A clock over the shards: what was not used since it last came by goes. Trees with changes that are not committed stay.
+// A clock over the shards: what was not used since it last came by goes. Trees with changes that are not committed
+// stay.
 void RankIndex::Shrink() {
   const uint64_t budget = budget_bytes_.load(std::memory_order_relaxed);
   for (size_t step = 0; step < 2 * kShards && memory_bytes() > budget; ++step) {
@@ -128,11 +129,13 @@ Status RankIndex::Read(ReadView& view, uint64_t object_id, uint64_t members, Que
 }
 
 Status RankIndex::Find(ReadView& view, uint64_t object_id, uint64_t members, std::string_view position, Place* place) {
-  return Read(view, object_id, members, [position](const CountedTree& tree) { return tree.Find(position); }, place);
+  return Read(
+      view, object_id, members, [position](const CountedTree& tree) { return tree.Find(position); }, place);
 }
 
 Status RankIndex::FindRank(ReadView& view, uint64_t object_id, uint64_t members, uint64_t rank, Place* place) {
-  return Read(view, object_id, members, [rank](const CountedTree& tree) { return tree.FindRank(rank); }, place);
+  return Read(
+      view, object_id, members, [rank](const CountedTree& tree) { return tree.FindRank(rank); }, place);
 }
 
 Status RankIndex::Open(WriteTxn& txn, uint64_t object_id, uint64_t members, std::shared_ptr<RankTree>* tree) {

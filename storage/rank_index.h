@@ -16,13 +16,13 @@
 
 namespace basalt::storage {
 
-// Order statistics of large sorted sets (DESIGN §4). Their members are divided into buckets of at most kBucketMax, whose
-// counts are rows of `score` (ScoreTag::kBucket); over those stands a counted tree in memory, loaded when first used and
-// given up when memory is short.
+// Order statistics of large sorted sets (DESIGN §4). Their members are divided into buckets of at most kBucketMax,
+// whose counts are rows of `score` (ScoreTag::kBucket); over those stands a counted tree in memory, loaded when first
+// used and given up when memory is short.
 //
 // A tree belongs to an object id. It is changed under the lock of the object's key, ahead of the commit, and is not
-// for readers until that has happened. A reader has taken its snapshot; it uses a tree that was not changed since, which
-// is one that is not pending and whose last commit is not younger than the snapshot. Any other is kNeedLocks.
+// for readers until that has happened. A reader has taken its snapshot; it uses a tree that was not changed since,
+// which is one that is not pending and whose last commit is not younger than the snapshot. Any other is kNeedLocks.
 inline constexpr uint64_t kRankedMembersMin = 1024;  // sorted sets of more members than this have buckets
 inline constexpr uint64_t kBucketMax = 256;
 inline constexpr uint64_t kBucketFill = 192;  // of buckets that are made at once
@@ -131,7 +131,7 @@ class RankTree : public CommitParticipant, public std::enable_shared_from_this<R
   // Guarded by mu_; changed only by who holds the key's lock.
   CountedTree tree_;
   bool pending_ = false;
-  uint64_t sequence_ = 0;     // of the last commit that changed it
+  uint64_t sequence_ = 0;       // of the last commit that changed it
   size_t base_operations_ = 0;  // it was loaded when the group had come so far
   std::vector<Change> journal_;
   std::atomic<uint64_t> counted_bytes_{0};  // in the index's memory_bytes_

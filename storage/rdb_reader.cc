@@ -413,7 +413,7 @@ Status Reader::ReadStream(RdbType type) {
   for (; nodes > 0; --nodes) RDB_RETURN_IF_ERROR(ReadStreamNode(&progress));
   ValueSink::StreamFacts facts;
   RDB_RETURN_IF_ERROR(ReadStreamFacts(type, progress, &facts));
-  RDB_RETURN_IF_ERROR(sink_.Stream(facts));
+  RDB_RETURN_IF_ERROR(sink_.Facts(facts));
 
   uint64_t groups;
   if (!in_.ReadLength(&groups)) return Status::kInvalid;

@@ -278,7 +278,7 @@ void RdbWriter::EndStreamNode() {
   ++count_;
 }
 
-Status RdbWriter::Stream(const StreamFacts& facts) {
+Status RdbWriter::Facts(const StreamFacts& facts) {
   EndStreamNode();
   InsertCount(count_);
   AppendLength(facts.length);

@@ -31,7 +31,7 @@ class RdbWriter : public ValueSink {
   Status Scored(std::string_view member, double score) override;
   Status Field(std::string_view field, std::string_view value) override;
   Status Entry(StreamId id, std::span<const std::string_view> fields_and_values) override;
-  Status Stream(const StreamFacts& facts) override;
+  Status Facts(const StreamFacts& facts) override;
   Status Group(const GroupFacts& facts) override;
   Status Consumer(const ConsumerFacts& facts) override;
   Status Pending(StreamId id, int64_t delivered_ms, uint64_t deliveries) override;

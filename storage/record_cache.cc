@@ -267,6 +267,22 @@ bool RecordCache::AccessInfo(Namespace ns, const HashedKey& key, int64_t now_ms,
   return true;
 }
 
+void RecordCache::SetAccess(Namespace ns, const HashedKey& key, int64_t now_ms, std::optional<uint64_t> idle_seconds,
+                            std::optional<uint8_t> frequency) {
+  Shard& shard = ShardOf(key.hash);
+  std::lock_guard lock(shard.mu);
+  Entry* entry = shard.Find(ns, key);
+  if (entry == nullptr) return;
+  if (idle_seconds) {
+    const uint64_t now_s = static_cast<uint64_t>(now_ms / 1000);
+    entry->access_s = static_cast<uint32_t>(now_s - std::min<uint64_t>({*idle_seconds, INT32_MAX, now_s}));
+  }
+  if (frequency) {
+    entry->frequency = *frequency;
+    entry->decay_minute = MinuteOf(now_ms);
+  }
+}
+
 void RecordCache::SetBudget(uint64_t bytes) {
   for (int i = 0; i < kShards; ++i) {
     std::lock_guard lock(shards_[i].mu);

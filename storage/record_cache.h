@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "storage/key.h"
 #include "storage/key_locks.h"
@@ -44,6 +45,9 @@ class RecordCache {
 
   // OBJECT IDLETIME and FREQ. False when the key is not cached. Does not count as an access.
   bool AccessInfo(Namespace ns, const HashedKey& key, int64_t now_ms, uint64_t* idle_seconds, uint8_t* frequency) const;
+  // Sets them (RESTORE), where the key is cached.
+  void SetAccess(Namespace ns, const HashedKey& key, int64_t now_ms, std::optional<uint64_t> idle_seconds,
+                 std::optional<uint8_t> frequency);
 
   void SetBudget(uint64_t bytes);
   void Clear();                       // REQUIRES: nothing pending

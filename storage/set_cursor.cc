@@ -67,7 +67,7 @@ Status SetCursor::FillFromRows() {
       ScanRows(*view_, RowFamily::kData, lower_, upper.view(), [&](std::string_view row_key, std::string_view) {
         damaged = row_key.size() < kMemberKeyPrefixBytes;
         if (damaged) return false;
-        if (places_.size() == rows_max_ || bytes_.size() >= kBatchBytesMax) {
+        if (places_.size() == rows_max_ || bytes_.size() >= rows_max_ * kBytesPerRow) {
           more_ = true;
           return false;
         }

@@ -16,7 +16,7 @@ namespace basalt::storage {
 // On one command's stack; the view outlives it, and so does the record.
 class SetCursor {
  public:
-  // Memory for up to `rows_max` members, or about `kBatchBytesMax`.
+  // Memory for up to `rows_max` members, or kBytesPerRow for each, and one member.
   SetCursor(ReadView& view, const Record& record, size_t rows_max);
   SetCursor(SetCursor&&) = default;
 
@@ -30,7 +30,7 @@ class SetCursor {
   static std::string_view MemberOf(std::string_view place);
 
  private:
-  static constexpr size_t kBatchBytesMax = 64 << 10;
+  static constexpr size_t kBytesPerRow = 128;
 
   struct Place {
     size_t offset, size;

@@ -40,7 +40,8 @@ class SetStore {
   static Status RandomRepeated(ReadView& view, const Record& record, uint64_t count, const Visitor& visit);
 
   // ---- writing; kWrongType ----
-  // *added: members that were not there. REQUIRES: members is not empty.
+  // *added: members that were not there. (When there are none nothing changes, not even the encoding, which Redis
+  // chooses by the number of arguments.) REQUIRES: members is not empty.
   static Status Add(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const std::string_view> members,
                     const SetLimits& limits, uint64_t* added);
   static Status Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const std::string_view> members,

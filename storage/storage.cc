@@ -297,6 +297,11 @@ bool Storage::AccessInfo(DbIndex db, const HashedKey& key, uint64_t* idle_second
   return impl_->cache.AccessInfo(impl_->databases.NamespaceOf(db), key, NowMs(), idle_seconds, frequency);
 }
 
+void Storage::SetAccess(DbIndex db, const HashedKey& key, std::optional<uint64_t> idle_seconds,
+                        std::optional<uint8_t> frequency) {
+  impl_->cache.SetAccess(impl_->databases.NamespaceOf(db), key, NowMs(), idle_seconds, frequency);
+}
+
 void Storage::SetSyncPolicy(SyncPolicy policy) { impl_->durability.SetPolicy(policy); }
 SyncPolicy Storage::sync_policy() const { return impl_->durability.policy(); }
 bool Storage::ReplyMayLeave(uint64_t sequence) const { return impl_->durability.ReplyMayLeave(sequence); }
@@ -318,6 +323,8 @@ BackupStatus Storage::backup_status() const { return impl_->backups.status(); }
 uint64_t Storage::RunExpireCycle(uint64_t keys_max) { return impl_->ttl.Run(*this, keys_max); }
 void Storage::SetActiveExpire(bool on) { impl_->ttl.SetActive(on); }
 void Storage::PauseExpire(bool paused) { impl_->ttl.SetPaused(paused); }
+
+bool Storage::expire_paused() const { return impl_->ttl.paused(); }
 void Storage::SetExpireObserver(CommitObserver* observer) { impl_->ttl.SetObserver(observer); }
 uint64_t Storage::RunGarbageCycle(uint64_t rows_max) { return impl_->garbage.Run(rows_max); }
 

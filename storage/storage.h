@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,6 +102,9 @@ class Storage {
   DatabaseCounts Counts(DbIndex db) const;  // exact keys and expires
   // OBJECT IDLETIME and FREQ, of keys in the record cache; false for others. Frequency as Redis' LFU counter.
   bool AccessInfo(DbIndex db, const HashedKey& key, uint64_t* idle_seconds, uint8_t* frequency) const;
+  // Sets them (RESTORE), as long as the key stays in the record cache.
+  void SetAccess(DbIndex db, const HashedKey& key, std::optional<uint64_t> idle_seconds,
+                 std::optional<uint8_t> frequency);
 
   // ---- durability ----
   void SetSyncPolicy(SyncPolicy policy);
@@ -129,6 +133,7 @@ class Storage {
   uint64_t RunExpireCycle(uint64_t keys_max);
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
+  bool expire_paused() const;
   // Told about the keys that the expire cycle removed (the same observer as commits have). Set before clients arrive.
   void SetExpireObserver(class CommitObserver* observer);
   uint64_t RunGarbageCycle(uint64_t rows_max);

@@ -30,7 +30,8 @@ class TtlIndex {
 
   void SetActive(bool on) { active_.store(on); }
   void SetPaused(bool paused) { paused_.store(paused); }
-  bool enabled() const { return active_.load() && !paused_.load(); }
+  bool paused() const { return paused_.load(); }
+  bool enabled() const { return active_.load() && !paused(); }
   void SetObserver(CommitObserver* observer) { observer_.store(observer); }
   uint64_t cycle_us() const { return cycle_us_.load(std::memory_order_relaxed); }
 

@@ -17,7 +17,7 @@ namespace basalt::storage {
 //   list, set        Begin, Element…, End
 //   sorted set       Begin, Scored… (from the lowest score up, unless read from a payload), End
 //   hash             Begin, Field…, End
-//   stream           Begin, Entry… (by id), Stream, { Group, { Consumer, Pending… (by id) }… }…, End
+//   stream           Begin, Entry… (by id), Facts, { Group, { Consumer, Pending… (by id) }… }…, End
 //
 // Views live until the call returns. A status that is not kOk ends the telling and is its result.
 class ValueSink {
@@ -49,7 +49,7 @@ class ValueSink {
   virtual Status Field(std::string_view field, std::string_view value) = 0;
 
   virtual Status Entry(StreamId id, std::span<const std::string_view> fields_and_values) = 0;
-  virtual Status Stream(const StreamFacts& facts) = 0;
+  virtual Status Facts(const StreamFacts& facts) = 0;
   virtual Status Group(const GroupFacts& facts) = 0;
   virtual Status Consumer(const ConsumerFacts& facts) = 0;
   virtual Status Pending(StreamId id, int64_t delivered_ms, uint64_t deliveries) = 0;

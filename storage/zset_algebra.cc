@@ -205,7 +205,8 @@ Status Unite(ZsetAlgebra::Aggregate aggregate, ReadView& view, std::span<const Z
   while (true) {
     const ScoredCursor* first = nullptr;
     for (const auto& operand : operands) {
-      if (!operand->cursor.done() && (first == nullptr || operand->cursor.place() < first->place())) first = &operand->cursor;
+      if (!operand->cursor.done() && (first == nullptr || operand->cursor.place() < first->place()))
+        first = &operand->cursor;
     }
     if (first == nullptr) return Status::kOk;
     const std::string place(first->place());

@@ -23,8 +23,8 @@ struct ZsetEntry {
   size_t packed_bytes() const { return kScoreBytes + PackedBytes(member); }
 };
 
-// A packed sorted set, taken apart: on the stack, of as many members as a payload of kPackedBytesMax has at most, and one
-// command's more. The members are views of the record, or of the command's arguments.
+// A packed sorted set, taken apart: on the stack, of as many members as a payload of kPackedBytesMax has at most, and
+// one command's more. The members are views of the record, or of the command's arguments.
 class PackedZset {
  public:
   static constexpr size_t kEntriesMax = kPackedBytesMax / (kScoreBytes + 1) + 1;

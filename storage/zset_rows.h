@@ -16,8 +16,8 @@ namespace basalt::storage {
 
 // Sorted sets that have rows: what ZsetStore does with those. Pool thread, on the caller's stack.
 
-// The payload of such a record: [count:8][ranked:1][floor: packed][ceiling: packed]. No position is less than the floor,
-// and none greater than all that begin with the ceiling: so what was popped from an end is not walked over again
+// The payload of such a record: [count:8][ranked:1][floor: packed][ceiling: packed]. No position is less than the
+// floor, and none greater than all that begin with the ceiling: so what was popped from an end is not walked over again
 // (DESIGN §4, floors against tombstones). Empty: not known. Both are cut off after kFenceBytesMax.
 struct ZsetRowsHeader {
   static constexpr size_t kFenceBytesMax = 40;
@@ -31,8 +31,8 @@ struct ZsetRowsHeader {
   static std::string_view Fence(std::string_view position) { return position.substr(0, kFenceBytesMax); }
 };
 
-// Rows in which the members of a range are found: those in [lower, upper), in an order, without the first `skip`, at most
-// `limit`.
+// Rows in which the members of a range are found: those in [lower, upper), in an order, without the first `skip`, at
+// most `limit`.
 struct ZsetSpan {
   KeyBuffer lower, upper;
   ScanOrder order = ScanOrder::kForward;
@@ -102,8 +102,7 @@ Status ZsetRows::Scan(const ZsetSpan& span, Visit&& visit) const {
     const double score = value.empty() ? at->score : -0.0;
     return visit(key.substr(kScoreKeyPrefixBytes), score, at->member) && looked_at - span.skip < span.limit;
   };
-  const Status status =
-      ScanRows(*view_, RowFamily::kScore, span.lower.view(), span.upper.view(), span.order, on_row);
+  const Status status = ScanRows(*view_, RowFamily::kScore, span.lower.view(), span.upper.view(), span.order, on_row);
   if (status != Status::kOk) return status;
   return damaged ? Status::kCorruption : too_much ? Status::kIncomplete : Status::kOk;
 }
@@ -123,8 +122,8 @@ class ZsetRowsChange {
   Status Insert(std::string_view member, double score);
   Status Update(std::string_view member, double from, double to);
   Status Erase(std::string_view member, double score);
-  // The members at these positions, ascending; neighbours of each other. `at_start`, `at_end`: nothing is before, behind
-  // them.
+  // The members at these positions, ascending; neighbours of each other. `at_start`, `at_end`: nothing is before,
+  // behind them.
   Status EraseRun(const std::vector<std::string>& positions, bool at_start, bool at_end);
 
   // The record under `encoding`; the key goes when it is empty.

@@ -408,9 +408,8 @@ Status ZsetStore::Visit(ReadView& view, const Record& record, const ZsetRange& r
   ZsetSpan span;
   const Status status = rows->Resolve(range, order, offset, limit, &span);
   if (status != Status::kOk) return status;
-  return rows->Scan(span, [&visit](std::string_view, double score, std::string_view member) {
-    return visit(score, member);
-  });
+  return rows->Scan(span,
+                    [&visit](std::string_view, double score, std::string_view member) { return visit(score, member); });
 }
 
 Status ZsetStore::ForEach(ReadView& view, const Record& record, MemberVisitor visit) {

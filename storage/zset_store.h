@@ -86,12 +86,14 @@ class ZsetStore {
                       uint64_t limit, MemberVisitor visit);
   // All members, in no order that means anything.
   static Status ForEach(ReadView& view, const Record& record, MemberVisitor visit);
-  // ZSCAN: in the order of a hash, from `cursor` on until about `count` were visited. Packed ones at once. *next: 0 at the end.
+  // ZSCAN: in the order of a hash, from `cursor` on until about `count` were visited. Packed ones at once. *next: 0 at
+  // the end.
   static Status Scan(ReadView& view, const Record& record, uint64_t cursor, uint64_t count, MemberVisitor visit,
                      uint64_t* next);
   // One member, each with the same chance; `count` different ones (at most all), every subset with the same chance.
   static Status Random(ReadView& view, const Record& record, ScoredMember* member);
-  static Status RandomDistinct(ReadView& view, const Record& record, uint64_t count, std::vector<ScoredMember>* members);
+  static Status RandomDistinct(ReadView& view, const Record& record, uint64_t count,
+                               std::vector<ScoredMember>* members);
 
   // ---- writing. REQUIRES: the key is locked ----
   struct AddOptions {
@@ -115,7 +117,8 @@ class ZsetStore {
   // kWrongType, kNotFound (no such key). The key goes with its last member; so below.
   static Status Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const std::string_view> members,
                        uint64_t* removed);
-  // Removes the members of a range; `visit`, unless null, gets each of them in `order`. kWrongType, kNotFound (no such key).
+  // Removes the members of a range; `visit`, unless null, gets each of them in `order`. kWrongType, kNotFound (no such
+  // key).
   static Status RemoveRange(WriteTxn& txn, DbIndex db, const HashedKey& key, const ZsetRange& range, ScanOrder order,
                             const MemberVisitor* visit, uint64_t* removed);
   // To write a whole one (RESTORE, STORE results) there is storage/zset_writer.h.

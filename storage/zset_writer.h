@@ -13,10 +13,11 @@
 
 namespace basalt::storage {
 
-// Writes a whole sorted set: packed, or as a new object. In memory while it is small; a large one goes to the disk as it
-// comes (NewObject), so that its size does not matter.
+// Writes a whole sorted set: packed, or as a new object. In memory while it is small; a large one goes to the disk as
+// it comes (NewObject), so that its size does not matter.
 //
-//   ZsetWriter writer(txn, most); … status = writer.Add(score, member) …; status = writer.Finish(db, key, limits, expire);
+//   ZsetWriter writer(txn, most); … status = writer.Add(score, member) …; status = writer.Finish(db, key, limits,
+//   expire);
 //
 // On the caller's stack; one command's. The key's lock is held.
 class ZsetWriter {
@@ -31,8 +32,8 @@ class ZsetWriter {
   uint64_t count() const { return count_; }
   size_t longest_member_bytes() const { return longest_; }
 
-  // Puts it in place of whatever the key holds; none: the key is erased. REQUIRES: the key was read by GetRecord in this
-  // group; no scan is under way.
+  // Puts it in place of whatever the key holds; none: the key is erased. REQUIRES: the key was read by GetRecord in
+  // this group; no scan is under way.
   Status Finish(DbIndex db, const HashedKey& key, Encoding encoding, int64_t expire_ms);
 
   // The same of members that are in memory, under `header` but for its type and object id. Sorts them.

@@ -1,15 +1,12 @@
 // DEBUG: what test suites and people looking for a fault use. Off unless enable-debug-command allows it.
-#define XXH_STATIC_LINKING_ONLY
 #include <glog/logging.h>
 #include <signal.h>
-#include <xxhash.h>
 
-#include <array>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "server/command_context.h"
 #include "server/command_table.h"
@@ -19,79 +16,24 @@
 #include "server/config_table.h"
 #include "server/process_info.h"
 #include "server/session.h"
+#include "server/value_digest.h"
 #include "storage/keyspace.h"
+#include "storage/rdb_format.h"
+#include "storage/rdb_writer.h"
 #include "storage/string_store.h"
+#include "storage/value_teller.h"
 
 namespace basalt {
 
 namespace {
 
-// ---- digests: equal for equal contents, whatever the order in which they were written ----
+// ---- digests ----
 
-class Digest {
- public:
-  static constexpr size_t kBytes = 20;
-
-  void Mix(const Digest& other) {
-    for (size_t i = 0; i < kBytes; ++i) bytes_[i] ^= other.bytes_[i];
-  }
-  std::string Hex() const {
-    std::string hex;
-    for (const unsigned char byte : bytes_) {
-      hex += "0123456789abcdef"[byte >> 4];
-      hex += "0123456789abcdef"[byte & 15];
-    }
-    return hex;
-  }
-
-  // The digest of a sequence of texts.
-  class Builder {
-   public:
-    Builder() {
-      for (size_t i = 0; i < 2; ++i) XXH3_128bits_reset_withSeed(&state_[i], i + 1);
-    }
-    void Add(std::string_view bytes) {
-      const uint64_t size = bytes.size();
-      AddPiece({reinterpret_cast<const char*>(&size), sizeof size});
-      AddPiece(bytes);
-    }
-    void AddPiece(std::string_view bytes) {
-      for (XXH3_state_t& state : state_) XXH3_128bits_update(&state, bytes.data(), bytes.size());
-    }
-    Digest Finish() {
-      unsigned char all[32];
-      for (size_t i = 0; i < 2; ++i) {
-        XXH128_canonical_t canonical;
-        XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state_[i]));
-        std::memcpy(all + 16 * i, canonical.digest, 16);
-      }
-      Digest digest;
-      std::memcpy(digest.bytes_.data(), all, kBytes);
-      return digest;
-    }
-
-   private:
-    XXH3_state_t state_[2];
-  };
-
- private:
-  std::array<unsigned char, kBytes> bytes_ = {};
-};
-
-Status AddValue(storage::ReadView& view, storage::DbIndex db, const storage::HashedKey& key,
-                const storage::RecordPtr& record, Digest::Builder* digest) {
-  digest->Add(storage::TypeName(record->type()));
-  digest->Add(record->expire_ms() == storage::kNoExpire ? "" : "!!expire!!");
-  if (record->type() != storage::ValueType::kString) {
-    digest->Add(record->payload());
-    return Ok();
-  }
-  storage::StringValue value;
-  BASALT_RETURN_IF_ERROR(storage::StringStore::Find(view, db, key, storage::StringStore::Rows::kNeeded, &value));
-  BASALT_RETURN_IF_ERROR(storage::StringStore::ForEachPiece(view, value, 0, value.length, [&](std::string_view piece) {
-    digest->AddPiece(piece);
-    return true;
-  }));
+Status AddValue(CommandContext& ctx, storage::DbIndex db, const storage::HashedKey& key, int64_t expire_ms,
+                Digest* digest) {
+  ValueDigest value(digest);
+  BASALT_RETURN_IF_ERROR(storage::TellValue(ctx.view(), db, key, &value));
+  if (expire_ms != storage::kNoExpire) digest->Xor("!!expire!!");
   return Ok();
 }
 
@@ -101,13 +43,14 @@ Status DigestAll(CommandContext& ctx) {
   Status failed;
   for (int i = 0; i < ctx.services.storage.databases(); ++i) {
     const auto db = static_cast<storage::DbIndex>(i);
+    bool empty = true;
     BASALT_RETURN_IF_ERROR(
         storage::Keyspace::ForEach(ctx.view(), db, [&](std::string_view key, const storage::RecordPtr& record) {
-          Digest::Builder digest;
-          digest.Add(std::to_string(i));
-          digest.Add(key);
-          failed = AddValue(ctx.view(), db, ctx.services.storage.Hash(key), record, &digest);
-          all.Mix(digest.Finish());
+          if (std::exchange(empty, false)) all.MixBig32(static_cast<uint32_t>(i));
+          Digest digest;
+          digest.Mix(key);
+          failed = AddValue(ctx, db, ctx.services.storage.Hash(key), record->expire_ms(), &digest);
+          all.Xor(digest.view());
           return failed.ok();
         }));
     BASALT_RETURN_IF_ERROR(failed);
@@ -125,9 +68,7 @@ Status DigestValues(CommandContext& ctx) {
     Digest digest;  // zeros: no such key
     if (found != storage::Status::kNotFound) {
       BASALT_RETURN_IF_ERROR(found);
-      Digest::Builder builder;
-      BASALT_RETURN_IF_ERROR(AddValue(ctx.view(), ctx.db(), ctx.key(i), record, &builder));
-      digest = builder.Finish();
+      BASALT_RETURN_IF_ERROR(AddValue(ctx, ctx.db(), ctx.key(i), record->expire_ms(), &digest));
     }
     ctx.reply.Simple(digest.Hex());
   }
@@ -135,6 +76,18 @@ Status DigestValues(CommandContext& ctx) {
 }
 
 // ---- keys ----
+
+// What the value takes in an RDB file, without its type.
+Status SerializedLength(CommandContext& ctx, uint64_t* bytes) {
+  constexpr size_t kTypeBytes = 1;
+  const ConfigSnapshot& config = ctx.services.config.current();
+  storage::RdbWriter writer({.list_max_listpack_size = config.list_max_listpack_size,
+                             .stream_node_max_bytes = config.stream_node_max_bytes,
+                             .stream_node_max_entries = config.stream_node_max_entries});
+  BASALT_RETURN_IF_ERROR(storage::TellValue(ctx.view(), ctx.db(), ctx.key(2), &writer));
+  *bytes = writer.TakePayload().size() - storage::kRdbFooterBytes - kTypeBytes;
+  return Ok();
+}
 
 Status Object(CommandContext& ctx) {
   storage::RecordPtr record;
@@ -144,17 +97,20 @@ Status Object(CommandContext& ctx) {
   uint64_t idle_seconds = 0;
   uint8_t frequency = 0;
   if (!ctx.services.storage.AccessInfo(ctx.db(), ctx.key(2), &idle_seconds, &frequency)) idle_seconds = 0;
+  ctx.view().CountAsUse(false);
+  uint64_t serialized = 0;
+  BASALT_RETURN_IF_ERROR(SerializedLength(ctx, &serialized));
   // A value has no lasting address in memory; its key's place in the hash order on disk stands for one.
   const uint64_t place = ctx.key(2).hash;
   constexpr uint64_t kLruMask = 0xffffff;  // Redis' clock of last use has 24 bits of seconds
   const uint64_t last_used = (static_cast<uint64_t>(ctx.now_ms() / 1000) - idle_seconds) & kLruMask;
   char text[256];
-  std::snprintf(text, sizeof text,
-                "Value at:0x%llx refcount:1 encoding:%s serializedlength:%zu lru:%llu lru_seconds_idle:%llu object_id:%llu",
-                static_cast<unsigned long long>(place),
-                std::string(storage::EncodingName(record->header().encoding)).c_str(), record->stored().size(),
-                static_cast<unsigned long long>(last_used), static_cast<unsigned long long>(idle_seconds),
-                static_cast<unsigned long long>(record->header().object_id));
+  std::snprintf(
+      text, sizeof text,
+      "Value at:0x%llx refcount:1 encoding:%s serializedlength:%llu lru:%llu lru_seconds_idle:%llu object_id:%llu",
+      static_cast<unsigned long long>(place), std::string(storage::EncodingName(record->header().encoding)).c_str(),
+      static_cast<unsigned long long>(serialized), static_cast<unsigned long long>(last_used),
+      static_cast<unsigned long long>(idle_seconds), static_cast<unsigned long long>(record->header().object_id));
   ctx.reply.Simple(text);
   return Ok();
 }

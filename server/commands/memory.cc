@@ -16,14 +16,18 @@ namespace {
 double Ratio(uint64_t a, uint64_t b) { return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b); }
 
 Status Usage(CommandContext& ctx) {
+  constexpr int64_t kSamplesDefault = 5;
+  constexpr int64_t kFastLaneSamplesMax = 100;
+  int64_t samples = kSamplesDefault;
   for (size_t i = 3; i < ctx.argc(); i += 2) {
-    int64_t samples = 0;
     if (!EqualsIgnoreCase(ctx.arg(i), "samples") || i + 1 == ctx.argc()) return ErrorCode::kSyntax;
     if (!ParseInteger(ctx.arg(i + 1), &samples)) return ErrorCode::kNotInteger;
     if (samples < 0) return ErrorCode::kSyntax;
   }
+  if ((samples == 0 || samples > kFastLaneSamplesMax) && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
   uint64_t bytes = 0;
-  const storage::Status status = storage::Keyspace::Usage(ctx.view(), ctx.db(), ctx.key(2), &bytes);
+  const storage::Status status =
+      storage::Keyspace::Usage(ctx.view(), ctx.db(), ctx.key(2), static_cast<uint64_t>(samples), &bytes);
   if (status == storage::Status::kNotFound) {
     ctx.reply.Null();
     return Ok();

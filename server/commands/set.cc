@@ -56,7 +56,10 @@ Status CheckLaneMembers(const CommandContext& ctx, const storage::Record& set) {
 // ---- one set ----
 
 Status SAdd(CommandContext& ctx) {
+  uint64_t bytes = 0;
+  for (const std::string_view member : ctx.argv.subspan(2)) bytes += member.size();
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, ctx.argc() - 2));
+  BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, bytes));
   uint64_t added = 0;
   BASALT_RETURN_IF_ERROR(SetStore::Add(ctx.txn(), ctx.db(), ctx.key(1), ctx.argv.subspan(2), LimitsOf(ctx), &added));
   ctx.reply.Integer(static_cast<int64_t>(added));
@@ -273,7 +276,7 @@ Status SRandMember(CommandContext& ctx) {
 Status FindSets(CommandContext& ctx, storage::ReadView& view, size_t first, size_t count,
                 std::vector<RecordPtr>* sets) {
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, count));
-  view.RequireSnapshot();
+  if (count > 1) view.RequireSnapshot();
   sets->resize(count);
   for (size_t i = 0; i < count; ++i) BASALT_RETURN_IF_ERROR(FindSet(ctx, view, first + i, &(*sets)[i]));
   return Ok();
@@ -437,7 +440,7 @@ constexpr CommandSpec kSetCommands[] = {
      .flags = kCmdReadonly,
      .group = CommandGroup::kSet,
      .keys = {KeySpec::One(kKeyRO | kKeyAccess)},
-     .syntax = "key cursor:integer [MATCH pattern] [COUNT count:integer]",
+     .syntax = "key cursor:integer [MATCH pattern:pattern] [COUNT count:integer]",
      .since = "2.8.0",
      .complexity = "O(1) for each call, O(N) for all members",
      .summary = "Goes through the members of a set, some at a time.",

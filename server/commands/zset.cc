@@ -1,4 +1,5 @@
-// Sorted sets: their commands, and the handlers of single members. Ranges, pops and combinations have files of their own.
+// Sorted sets: their commands, and the handlers of single members. Ranges, pops and combinations have files of their
+// own.
 
 #include "server/commands/zset.h"
 
@@ -125,8 +126,7 @@ Status ZIncrBy(CommandContext& ctx) {
 Status ZRem(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, ctx.argc() - 2));
   uint64_t removed = 0;
-  const storage::Status status =
-      ZsetStore::Remove(ctx.txn(), ctx.db(), ctx.key(1), ctx.argv.subspan(2), &removed);
+  const storage::Status status = ZsetStore::Remove(ctx.txn(), ctx.db(), ctx.key(1), ctx.argv.subspan(2), &removed);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
@@ -285,7 +285,8 @@ Status ZScan(CommandContext& ctx) {
       words += 2;
       return true;
     };
-    BASALT_RETURN_IF_ERROR(ZsetStore::Scan(ctx.view(), *record, cursor, static_cast<uint64_t>(options.count), visit, &next));
+    BASALT_RETURN_IF_ERROR(
+        ZsetStore::Scan(ctx.view(), *record, cursor, static_cast<uint64_t>(options.count), visit, &next));
   }
   InsertScanHeader(reply, start, next, words);
   return Ok();
@@ -571,7 +572,8 @@ constexpr CommandSpec kCommands[] = {
      .syntax = "key… timeout:double",
      .since = "5.0.0",
      .complexity = "O(log N), N being the size of the set",
-     .summary = "Removes and answers the member with the lowest score of the first sorted set that is there, waiting for one.",
+     .summary =
+         "Removes and answers the member with the lowest score of the first sorted set that is there, waiting for one.",
      .handler = BZPopMin,
      .history = kBlockHistory},
     {.name = "bzpopmax",
@@ -582,7 +584,8 @@ constexpr CommandSpec kCommands[] = {
      .syntax = "key… timeout:double",
      .since = "5.0.0",
      .complexity = "O(log N), N being the size of the set",
-     .summary = "Removes and answers the member with the highest score of the first sorted set that is there, waiting for one.",
+     .summary = "Removes and answers the member with the highest score of the first sorted set that is there, waiting "
+                "for one.",
      .handler = BZPopMax,
      .history = kBlockHistory},
     {.name = "bzmpop",
@@ -644,7 +647,8 @@ constexpr CommandSpec kCommands[] = {
      .keys = {kReadKeys},
      .syntax = "numkeys:integer key… [WEIGHTS weight:integer…] [AGGREGATE (SUM | MIN | MAX)] [WITHSCORES]",
      .since = "6.2.0",
-     .complexity = "O(N * K) + O(M * log M), N being the size of the smallest set, K the number of sets, M the size of the result",
+     .complexity = "O(N * K) + O(M * log M), N being the size of the smallest set, K the number of sets, M the size of "
+                   "the result",
      .summary = "Answers the intersection of sorted sets.",
      .handler = ZInter},
     {.name = "zinterstore",
@@ -654,7 +658,8 @@ constexpr CommandSpec kCommands[] = {
      .keys = {kStore, kStoredKeys},
      .syntax = "destination:key numkeys:integer key… [WEIGHTS weight:integer…] [AGGREGATE (SUM | MIN | MAX)]",
      .since = "2.0.0",
-     .complexity = "O(N * K) + O(M * log M), N being the size of the smallest set, K the number of sets, M the size of the result",
+     .complexity = "O(N * K) + O(M * log M), N being the size of the smallest set, K the number of sets, M the size of "
+                   "the result",
      .summary = "Stores the intersection of sorted sets in a key.",
      .handler = ZInterStore},
     {.name = "zintercard",
@@ -674,7 +679,8 @@ constexpr CommandSpec kCommands[] = {
      .keys = {kReadKeys},
      .syntax = "numkeys:integer key… [WITHSCORES]",
      .since = "6.2.0",
-     .complexity = "O(N * K) + O(M * log M), N being the size of the first set, K the number of sets, M the size of the result",
+     .complexity =
+         "O(N * K) + O(M * log M), N being the size of the first set, K the number of sets, M the size of the result",
      .summary = "Answers the members of the first sorted set that are in no other.",
      .handler = ZDiff},
     {.name = "zdiffstore",
@@ -684,7 +690,8 @@ constexpr CommandSpec kCommands[] = {
      .keys = {kStore, kStoredKeys},
      .syntax = "destination:key numkeys:integer key…",
      .since = "6.2.0",
-     .complexity = "O(N * K) + O(M * log M), N being the size of the first set, K the number of sets, M the size of the result",
+     .complexity =
+         "O(N * K) + O(M * log M), N being the size of the first set, K the number of sets, M the size of the result",
      .summary = "Stores the members of the first sorted set that are in no other.",
      .handler = ZDiffStore},
 };

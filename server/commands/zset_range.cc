@@ -98,7 +98,8 @@ Status RangeCommand::ParseOptions(const CommandContext& ctx) {
     if (!stores && EqualsIgnoreCase(word, "WITHSCORES")) {
       with_scores = true;
     } else if (EqualsIgnoreCase(word, "LIMIT") && i + 2 < ctx.argc()) {
-      if (!ParseInteger(ctx.arg(i + 1), &offset) || !ParseInteger(ctx.arg(i + 2), &limit)) return ErrorCode::kNotInteger;
+      if (!ParseInteger(ctx.arg(i + 1), &offset) || !ParseInteger(ctx.arg(i + 2), &limit))
+        return ErrorCode::kNotInteger;
       i += 2;
     } else if (direction == Direction::kAsTold && EqualsIgnoreCase(word, "REV")) {
       direction = Direction::kReverse;
@@ -117,8 +118,7 @@ Status RangeCommand::Parse(const CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(ParseOptions(ctx));
   if (!by) by = ZsetRange::By::kRank;
   if (limit != -1 && by == ZsetRange::By::kRank) {
-    return Status::Message(
-        "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
+    return Status::Message("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
   }
   if (with_scores && by == ZsetRange::By::kLex) {
     return Status::Message("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
@@ -140,7 +140,8 @@ storage::Status RangeCommand::Run(storage::ReadView& view, const storage::Record
     uint64_t first = 0, last = 0;
     ClampIndexes(start, end, count, &first, &last);
     if (first > last) return storage::Status::kOk;
-    const ZsetRange ranks = reverse ? ZsetRange::Ranks(count - 1 - last, count - 1 - first) : ZsetRange::Ranks(first, last);
+    const ZsetRange ranks =
+        reverse ? ZsetRange::Ranks(count - 1 - last, count - 1 - first) : ZsetRange::Ranks(first, last);
     return ZsetStore::Visit(view, record, ranks, order, 0, UINT64_MAX, visit);
   }
   if (offset < 0 || (offset > 0 && static_cast<uint64_t>(offset) >= count)) return storage::Status::kOk;

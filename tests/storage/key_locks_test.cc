@@ -21,7 +21,7 @@ std::vector<HashedKey> KeysAt(std::initializer_list<KeyLocks::Stripe> stripes) {
   return keys;
 }
 
-TEST(KeyLocks, WhoWaitsAtTheFrontGetsTheStripeBeforeThoseWhoWaitedAlready) {
+TEST(KeyLocksTest, WhoWaitsAtTheFrontGetsTheStripeBeforeThoseWhoWaitedAlready) {
   KeyLocks locks;
   KeyLocks::Grant held;
   ASSERT_TRUE(locks.TryLock(KeysAt({5}), &held));
@@ -32,8 +32,9 @@ TEST(KeyLocks, WhoWaitsAtTheFrontGetsTheStripeBeforeThoseWhoWaitedAlready) {
   locks.Wait(KeysAt({5}), KeyLocks::Place::kBack, note("first"));
   locks.Wait(KeysAt({5, 7}), KeyLocks::Place::kFront, note("front"));
   locks.Wait(KeysAt({5}), KeyLocks::Place::kBack, note("last"));
+  locks.Wait(KeysAt({3, 5}), KeyLocks::Place::kFront, note("front, later"));
   held.Release();
-  EXPECT_EQ(order, (std::vector<std::string>{"front", "first", "last"}));
+  EXPECT_EQ(order, (std::vector<std::string>{"front", "front, later", "first", "last"}));
 }
 
 TEST(KeyLocksTest, TryLockIsAllOrNone) {

@@ -240,7 +240,7 @@ TEST_F(KeyspaceTest, CopiesLiveOnTheirOwn) {
   EXPECT_EQ(storage_->Counts(0).expires, 1u);
   ReadView view(*storage_, now_ms_, ReadTier::kDisk);
   uint64_t bytes = 0;
-  ASSERT_EQ(Keyspace::Usage(view, 0, Key("copy"), &bytes), Status::kOk);
+  ASSERT_EQ(Keyspace::Usage(view, 0, Key("copy"), 5, &bytes), Status::kOk);
   EXPECT_GT(bytes, 5u << 20);
   EXPECT_LT(bytes, 6u << 20);
 }

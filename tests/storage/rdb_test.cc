@@ -147,7 +147,7 @@ TEST(RdbPayloadTest, ExpansionIsBounded) {
   facts.length = facts.entries_added = 20'000;
   facts.first_id = {1, 0};
   facts.last_id = {20'000, 0};
-  ASSERT_EQ(writer.Stream(facts), Status::kOk);
+  ASSERT_EQ(writer.Facts(facts), Status::kOk);
   ASSERT_EQ(writer.End(), Status::kOk);
   const std::string payload = writer.TakePayload();
   ASSERT_LT(payload.size(), 1u << 20);

@@ -54,7 +54,7 @@ class ValueText : public ValueSink {
     for (const std::string_view text : fields_and_values) line += " " + Quoted(text);
     return Line(line);
   }
-  Status Stream(const StreamFacts& facts) override {
+  Status Facts(const StreamFacts& facts) override {
     return Line("stream " + std::to_string(facts.length) + " " + Text(facts.last_id) + " " + Text(facts.first_id) +
                 " " + Text(facts.max_deleted_id) + " " + std::to_string(facts.entries_added));
   }

@@ -1,5 +1,5 @@
-// Sorted sets against std::map, packed and with rows, ranks included. Prints its seed when it fails; set BASALT_SEED to run
-// one again.
+// Sorted sets against std::map, packed and with rows, ranks included. Prints its seed when it fails; set BASALT_SEED to
+// run one again.
 
 #include "storage/zset_store.h"
 
@@ -14,6 +14,7 @@
 #include "storage/rank_index.h"
 #include "storage/storage_impl.h"
 #include "storage/zset_algebra.h"
+#include "storage/zset_rows.h"
 #include "storage/zset_writer.h"
 #include "tests/storage/storage_fixture.h"
 
@@ -148,7 +149,8 @@ class ZsetStoreTest : public StorageTest {
     const uint64_t limit = Below(3) == 0 ? Below(30) : UINT64_MAX;
     Entries expected(entries.begin() + static_cast<ptrdiff_t>(first), entries.begin() + static_cast<ptrdiff_t>(end));
     if (order == ScanOrder::kBackward) std::reverse(expected.begin(), expected.end());
-    expected.erase(expected.begin(), expected.begin() + static_cast<ptrdiff_t>(std::min<uint64_t>(offset, expected.size())));
+    expected.erase(expected.begin(),
+                   expected.begin() + static_cast<ptrdiff_t>(std::min<uint64_t>(offset, expected.size())));
     if (expected.size() > limit) expected.resize(limit);
     Entries read;
     status = Collect(view, record, range, order, offset, limit, &read);
@@ -227,8 +229,9 @@ class ZsetModelTest : public ZsetStoreTest {
     if (verb < 13) {
       std::vector<std::string> members;
       for (uint64_t i = 0; i < 1 + Below(20); ++i) {
-        members.push_back(!entries.empty() && Below(4) != 0 ? entries[Below(std::min<size_t>(entries.size(), Below(2) == 0 ? 5 : 100000))].second
-                                                            : SomeMember(key));
+        members.push_back(!entries.empty() && Below(4) != 0
+                              ? entries[Below(std::min<size_t>(entries.size(), Below(2) == 0 ? 5 : 100000))].second
+                              : SomeMember(key));
       }
       std::vector<std::string_view> views(members.begin(), members.end());
       const Status status = ZsetStore::Remove(txn, 0, Key(key), views, &removed);
@@ -373,7 +376,8 @@ TEST_F(ZsetModelTest, RandomVerbsAgreeWithMap) {
       models_[key]["member:" + std::to_string(i)] = static_cast<double>(i % (key[1] == '2' ? 7 : 3000));
     }
   }
-  const int steps = given != nullptr && std::getenv("BASALT_STEPS") != nullptr ? std::atoi(std::getenv("BASALT_STEPS")) : 1200;
+  const int steps =
+      given != nullptr && std::getenv("BASALT_STEPS") != nullptr ? std::atoi(std::getenv("BASALT_STEPS")) : 1200;
   for (int i = 0; i < steps; ++i) {
     Below(60) == 0 ? Rare() : Group();
     if (HasFatalFailure()) FAIL() << "step " << i;
@@ -443,7 +447,8 @@ TEST_F(ZsetStoreTest, PoppingDoesNotWalkOverWhatWasPopped) {
                         if (status != Status::kOk) return status;
                         const uint64_t last = ZsetStore::Count(*record) - 1;
                         const ZsetRange range = from_start ? ZsetRange::Ranks(0, 0) : ZsetRange::Ranks(last, last);
-                        return ZsetStore::RemoveRange(txn, 0, Key("queue"), range, ScanOrder::kForward, nullptr, &removed);
+                        return ZsetStore::RemoveRange(txn, 0, Key("queue"), range, ScanOrder::kForward, nullptr,
+                                                      &removed);
                       }),
                 Status::kOk);
       ASSERT_EQ(removed, 1u);
@@ -452,7 +457,8 @@ TEST_F(ZsetStoreTest, PoppingDoesNotWalkOverWhatWasPopped) {
   Entries entries;
   ASSERT_EQ(ReadKey("queue",
                     [&](ReadView& view, const Record& record) {
-                      return Collect(view, record, ZsetRange::Ranks(0, 100), ScanOrder::kForward, 0, UINT64_MAX, &entries);
+                      return Collect(view, record, ZsetRange::Ranks(0, 100), ScanOrder::kForward, 0, UINT64_MAX,
+                                     &entries);
                     }),
             Status::kOk);
   ASSERT_EQ(entries.size(), 20u);
@@ -518,8 +524,8 @@ TEST_F(ZsetStoreTest, RollbackKeepsTheTree) {
   EXPECT_EQ(rank, 2501u + 1 + 600);
 }
 
-// A reader's answer is of one moment: its snapshot, or the lock. Writers add and remove in pairs, so the rank of the last
-// is always the number of members less one.
+// A reader's answer is of one moment: its snapshot, or the lock. Writers add and remove in pairs, so the rank of the
+// last is always the number of members less one.
 TEST_F(ZsetStoreTest, ReadersSeeOneMomentWhileOthersWrite) {
   ASSERT_EQ(Fill("z", 4000, 4000), Status::kOk);
   ASSERT_EQ(Add("z", "last", 1e9), Status::kOk);
@@ -589,8 +595,8 @@ TEST_F(ZsetStoreTest, UnionsOfLargeSetsAreStreamed) {
                       if (status == Status::kOk) status = ZsetStore::Find(txn, 0, Key("b"), &inputs[1].record);
                       uint64_t count = 0;
                       if (status == Status::kOk) {
-                        status = ZsetAlgebra::Store(operation, ZsetAlgebra::Aggregate::kSum, txn, 0, Key("result"), inputs,
-                                                    kLimits, &count);
+                        status = ZsetAlgebra::Store(operation, ZsetAlgebra::Aggregate::kSum, txn, 0, Key("result"),
+                                                    inputs, kLimits, &count);
                       }
                       EXPECT_EQ(count, model.size());
                       return status;
@@ -649,6 +655,39 @@ TEST(CountedTreeTest, AgreesWithAMap) {
     }
     ASSERT_EQ(tree.total(), before);
   }
+}
+
+std::string Hex(std::string_view bytes) {
+  std::string hex;
+  char digits[4];
+  for (const char c : bytes) {
+    std::snprintf(digits, sizeof(digits), "%02x", static_cast<uint8_t>(c));
+    if (!hex.empty()) hex += ' ';
+    hex += digits;
+  }
+  return hex;
+}
+
+// The examples of FORMAT.md.
+TEST(ZsetKeysTest, FormatIsAsWritten) {
+  const ZsetEntry entry{1, "a"};
+  EXPECT_EQ(Hex(PackedZset::Pack({ValueType::kZset, Encoding::kListpack, kNoExpire, 0}, &entry, 1)->stored()),
+            "01 05 03 01 bf f0 00 00 00 00 00 00 01 61");
+  KeyBuffer position;
+  EncodePosition(1, "a", &position);
+  ZsetRowsHeader header;
+  header.count = 2000;
+  header.ranked = true;
+  header.floor = position.view();
+  const RecordPtr record = Record::Make({ValueType::kZset, Encoding::kSkiplist, kNoExpire, 258}, header.Payload());
+  EXPECT_EQ(Hex(record->stored()),
+            "01 25 07 00 00 00 00 00 00 01 02 00 00 00 00 00 00 07 d0 01 09 bf f0 00 00 00 00 00 00 61 00");
+  KeyBuffer key;
+  EncodePosition(2, "b", &position);
+  EncodeScoreKey(258, ScoreTag::kMember, position.view(), &key);
+  EXPECT_EQ(Hex(key.view()), "00 00 00 00 00 00 01 02 53 c0 00 00 00 00 00 00 00 62");
+  EncodeScoreKey(258, ScoreTag::kBucket, position.view().substr(0, 1), &key);
+  EXPECT_EQ(Hex(key.view()), "00 00 00 00 00 00 01 02 52 c0");
 }
 
 TEST(ZsetKeysTest, PositionsSortAsScoresDo) {
