@@ -78,7 +78,7 @@ Status FromRocks(const rocksdb::Status& status, const char* doing) {
 
 MemorySplit MemorySplit::Of(uint64_t memory_bytes) {
   // Measured with values of 100 bytes: a record in the cache saves 5 to 10 µs, a block saves a disk read of 100 µs but
-  // holds 40 records, so both get their share. A tenth is left for open batches and clients.
+  // holds 40 records, so both get their share. What is left is for rank trees, open batches and clients.
   MemorySplit split;
   split.record_cache_bytes = memory_bytes * 4 / 10;
   split.block_cache_bytes = std::max<uint64_t>(memory_bytes / 2, 8ull << 20);

@@ -19,6 +19,8 @@ namespace {
 constexpr uint64_t kPointRemovalsMax = 4000;
 constexpr uint64_t kBatchRemovalsMax = 1'000'000;
 constexpr uint64_t kFastLaneRemovalsMax = 500;
+// … and so many are added to rows: each is a read and three or four writes.
+constexpr uint64_t kFastLaneAddsMax = 128;
 
 // ---- packed ----
 
@@ -187,6 +189,7 @@ struct AddCommand {
   }
 
   Status ToRows() {
+    if (items.size() > kFastLaneAddsMax && txn.tier() == ReadTier::kMemory) return Status::kIncomplete;
     ZsetRowsChange rows(txn, db, key, record);
     Status status = Status::kOk;
     bool open = false;
