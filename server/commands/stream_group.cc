@@ -232,11 +232,7 @@ Status ReplyPendingSummary(CommandContext& ctx, const Stream& stream, const Stre
     return Ok();
   }
   StreamId first, last;
-  BASALT_RETURN_IF_ERROR(StreamGroups::ForEachPending(ctx.view(), stream, group, storage::kStreamIdMin,
-                                                      storage::kStreamIdMax, [&](StreamId id, const PendingEntry&) {
-                                                        first = id;
-                                                        return false;
-                                                      }));
+  BASALT_RETURN_IF_ERROR(StreamGroups::FirstPending(ctx.view(), stream, group, &first));
   BASALT_RETURN_IF_ERROR(StreamGroups::LastPending(ctx.view(), stream, group, &last));
   ReplyStreamId(reply, first);
   ReplyStreamId(reply, last);
