@@ -16,7 +16,7 @@ constexpr uint64_t kHashes = 1ull << 32;
 constexpr uint64_t kEnumerateMax = 64;
 // An interval of the hash order that is expected to hold kExpected members, of which k are found, is accepted with
 // probability k / kCapacity: so every member has the same chance, however many share its interval.
-constexpr uint64_t kExpected = 8;
+constexpr uint64_t kExpected = 16;
 constexpr uint64_t kCapacity = 32;
 // The members that are left may stand close together (those that SSCAN showed first were removed): of up to
 // kCloseMembersMax, one pass draws when an interval holds too many, or after kMissesMax draws that hit none.

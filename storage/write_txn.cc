@@ -126,21 +126,25 @@ Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_
   if (index.empty() && impl.row_ranges.empty()) {
     return ReadView::ScanRows(family, lower, upper, order, visit, context);
   }
-  // Pending rows and those on disk, merged; of two with one key the pending one counts.
+  // Pending rows and those on disk, merged; of two with one key the pending one counts. A visitor may put rows of other
+  // objects meanwhile (it copies one): they are not of the range, wherever they come to stand.
   const bool forward = order == ScanOrder::kForward;
-  auto first = index.lower_bound(lower);
-  auto last = index.lower_bound(upper);
+  auto at = index.lower_bound(forward ? lower : upper);
   bool stopped = false;
+  // The next pending row of the range; end(): there is none.
+  const auto next_pending = [&] {
+    if (forward) return at != index.end() && at->first < upper ? at : index.end();
+    while (at != index.begin() && std::prev(at)->first >= upper) --at;
+    return at != index.begin() && std::prev(at)->first >= lower ? std::prev(at) : index.end();
+  };
+  const auto pass_pending = [&] { forward ? ++at : --at; };
   const auto visit_pending = [&](const std::pair<const std::string_view, uint32_t>& row) {
     const Impl::RowOp& op = impl.rows[row.second];
     if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(family, row.first, row.second)) return;
     stopped = !visit(context, row.first, op.value);
   };
-  const auto next_pending = [&]() { return forward ? first : std::prev(last); };
-  const auto pass_pending = [&] { forward ? ++first : --last; };
   auto on_disk = [&](std::string_view key, std::string_view value) {
-    while (!stopped && first != last) {
-      const auto pending = next_pending();
+    for (auto pending = next_pending(); !stopped && pending != index.end(); pending = next_pending()) {
       const int compared = pending->first.compare(key);
       if (forward ? compared > 0 : compared < 0) break;
       pass_pending();
@@ -157,8 +161,7 @@ Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_
       },
       &on_disk);
   if (status != Status::kOk) return status;
-  while (!stopped && first != last) {
-    const auto pending = next_pending();
+  for (auto pending = next_pending(); !stopped && pending != index.end(); pending = next_pending()) {
     pass_pending();
     visit_pending(*pending);
   }

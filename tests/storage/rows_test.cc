@@ -106,6 +106,27 @@ TEST_F(RowsTest, ScansSeeCommittedAndPendingRowsInBothOrders) {
   }
 }
 
+// As a copy of an object does, whose old rows are pending too.
+TEST_F(RowsTest, AScanDoesNotMeetRowsOfOtherObjectsThatItsVisitorPuts) {
+  for (const ScanOrder order : {ScanOrder::kForward, ScanOrder::kBackward}) {
+    EXPECT_EQ(Write({"k"},
+                    [&](WriteTxn& txn) {
+                      for (uint32_t i = 0; i < 5; ++i) txn.PutRow(RowFamily::kData, RowKey(900, i), "old");
+                      int visited = 0;
+                      const Status status = ScanRows(txn, RowFamily::kData, RowKey(900, 0), RowKey(901, 0), order,
+                                                     [&](std::string_view, std::string_view value) {
+                                                       EXPECT_EQ(value, "old");
+                                                       txn.PutRow(RowFamily::kData, RowKey(901, static_cast<uint32_t>(visited)), "new");
+                                                       txn.PutRow(RowFamily::kData, RowKey(899, static_cast<uint32_t>(visited)), "new");
+                                                       return ++visited < 100;
+                                                     });
+                      EXPECT_EQ(visited, 5);
+                      return status;
+                    }),
+              Status::kOk);
+  }
+}
+
 // Chi-square with the 99.99 % quantile by the approximation of Wilson and Hilferty.
 TEST_F(RowsTest, EveryMemberIsDrawnWithTheSameChance) {
   for (const uint64_t members : {10u, 70u, 300u}) {
