@@ -192,9 +192,10 @@ class Parser {
 
   // "LIMIT offset count" as one: a block that the token heads.
   static Argument WrapSequence(std::vector<Argument> parts) {
-    const bool headed =
-        parts.size() > 1 && !parts[0].token.empty() && parts[0].type != Type::kPureToken && !parts[0].optional &&
-        std::all_of(parts.begin() + 1, parts.end(), [](const Argument& part) { return part.token.empty(); });
+    const bool headed = parts.size() > 1 && !parts[0].token.empty() && parts[0].type != Type::kPureToken &&
+                        !parts[0].optional && std::all_of(parts.begin() + 1, parts.end(), [](const Argument& part) {
+                          return part.token.empty() && part.type != Type::kOneOf;
+                        });
     if (!headed) return Wrap(std::move(parts), Type::kBlock);
     const std::string token = parts[0].token;
     parts[0].token.clear();

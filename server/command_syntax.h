@@ -32,7 +32,8 @@ std::string_view TypeName(SyntaxArgument::Type type);  // "pure-token"
 //   element     := TOKEN [value | "(" … ")"] | value | "(" body ")" | "[" body "]", each with "…" behind it when it
 //   repeats body        := sequence | sequence " | " sequence { … }     alternatives
 //
-// In brackets and alternatives, a TOKEN before several values heads them all; elsewhere it belongs to the first.
+// In brackets and alternatives, a TOKEN before several values heads them all; elsewhere, and where there is a choice of
+// tokens among them, it belongs to the first.
 std::optional<std::vector<SyntaxArgument>> ParseSyntax(std::string_view syntax, size_t key_specs);
 
 }  // namespace basalt

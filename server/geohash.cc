@@ -64,11 +64,14 @@ Area AreaOf(const Cell& cell) {
           -kLatitudeMax + ((latitude + 1) * 1.0 / cells) * kLatitudes};
 }
 
-// The cell so many steps to the east and to the north, -1 … 1 each; around the edges of the map.
+// The cell so many steps to the east and to the north, -1 … 1 each; around the edges of the map. A point at the very
+// edge (180 degrees) is one cell beyond the last, and stays there unless it is moved.
 Cell Neighbor(const Cell& cell, int east, int north) {
   const uint32_t mask = (1u << cell.step) - 1;
-  const uint32_t longitude = (Gather(cell.bits >> 1) + static_cast<uint32_t>(east)) & mask;
-  const uint32_t latitude = (Gather(cell.bits) + static_cast<uint32_t>(north)) & mask;
+  uint32_t longitude = Gather(cell.bits >> 1);
+  uint32_t latitude = Gather(cell.bits);
+  if (east != 0) longitude = (longitude + static_cast<uint32_t>(east)) & mask;
+  if (north != 0) latitude = (latitude + static_cast<uint32_t>(north)) & mask;
   return {Spread(latitude) | Spread(longitude) << 1, cell.step};
 }
 

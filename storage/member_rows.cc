@@ -18,6 +18,10 @@ constexpr uint64_t kEnumerateMax = 64;
 // probability k / kCapacity: so every member has the same chance, however many share its interval.
 constexpr uint64_t kExpected = 8;
 constexpr uint64_t kCapacity = 32;
+// The members that are left may stand close together (those that SSCAN showed first were removed): of up to
+// kCloseMembersMax, one pass draws when an interval holds too many, or after kMissesMax draws that hit none.
+constexpr uint64_t kCloseMembersMax = 4096;
+constexpr int kMissesMax = 16;
 // When more than one of so many members is wanted, one pass over all of them costs less than drawing each.
 constexpr uint64_t kDrawFraction = 32;
 
@@ -122,23 +126,33 @@ Status MemberRows::Random(ReadView& view, uint64_t object_id, uint64_t total, Ro
   }
   const uint64_t intervals = std::max<uint64_t>(1, std::min(total / kExpected, kHashes));
   const uint64_t width = (kHashes + intervals - 1) / intervals;
-  while (true) {
+  for (int misses = 0; total > kCloseMembersMax || misses < kMissesMax; ++misses) {
     uint64_t first = RandomBelow(intervals) * width;
     uint64_t last = std::min(first + width, kHashes);
     if (first >= last) continue;  // rounding left the last intervals empty
+    bool close = false;
     while (true) {
       rows.clear();
       const Status status = Collect(view, object_id, first, last, kCapacity + 1, &rows);
       if (status != Status::kOk) return status;
       if (rows.size() <= kCapacity || last - first == 1) break;
+      close = total <= kCloseMembersMax;
+      if (close) break;
       const uint64_t middle = first + (last - first) / 2;
       (RandomBelow(2) == 0 ? last : first) = middle;
     }
+    if (close) break;
     if (!rows.empty() && RandomBelow(kCapacity) < rows.size()) {
       *row = std::move(rows[RandomBelow(rows.size())]);
       return Status::kOk;
     }
   }
+  rows.clear();
+  const Status status = SampleInOnePass(view, object_id, total, 1, &rows);
+  if (status != Status::kOk) return status;
+  if (rows.empty()) return Status::kCorruption;
+  *row = std::move(rows[0]);
+  return Status::kOk;
 }
 
 Status MemberRows::RandomDistinct(ReadView& view, uint64_t object_id, uint64_t total, uint64_t count,

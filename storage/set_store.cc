@@ -19,7 +19,7 @@ constexpr uint64_t kSortedMembersMax = 1 << 16;
 // RandomRepeated draws so many at a time.
 constexpr uint64_t kDrawsMax = 4096;
 // When more than one of so many members is wanted, one pass over all of them costs less than drawing each.
-constexpr uint64_t kDrawFraction = 32;
+constexpr uint64_t kDrawFraction = 64;
 // Redis makes a new set of what stays when at least so many times as much goes (SPOP).
 constexpr uint64_t kSurvivorsFactor = 5;
 // Rows that a pass which also writes reads at a time.
@@ -205,8 +205,80 @@ Status RemovePacked(WriteTxn& txn, DbIndex db, const HashedKey& key, const Recor
   return Status::kOk;
 }
 
+// Writes what stays of a set with rows as a new object. The old rows go with theirs.
+// `goes(member)`: asked once for each, in the order of their hash. *encoding: gets each member that stays.
+template <typename Goes>
+Status WriteSurvivors(WriteTxn& txn, const Record& old, uint64_t left, Goes&& goes, SetEncoding* encoding,
+                      uint64_t* object_id) {
+  const uint64_t id = old.header().object_id;
+  // The members' sizes are not known: of more than a few, each batch for itself.
+  NewObject object(txn, RowFamilyBit(kRows), left, left > kPassRows ? UINT64_MAX : 0);
+  Status status = object.Begin();
+  std::vector<std::string> kept;
+  uint64_t cursor = 0;
+  uint64_t kept_total = 0;
+  do {
+    kept.clear();
+    const Status scanned = MemberRows::Scan(
+        txn, id, cursor, kPassRows,
+        [&](std::string_view member, std::string_view) {
+          if (!goes(member)) kept.emplace_back(member);
+          return true;
+        },
+        &cursor);
+    if (scanned != Status::kOk) return scanned;
+    for (const std::string& member : kept) {
+      encoding->Add(member);
+      if (status == Status::kOk) status = PutMemberRow(object, txn.storage(), member);
+    }
+    kept_total += kept.size();
+  } while (status == Status::kOk && cursor != 0);
+  if (status == Status::kOk) status = object.End();
+  *object_id = object.id();
+  if (status != Status::kOk) return status;
+  return kept_total == left ? Status::kOk : Status::kCorruption;
+}
+
+// Very many: when they are most of the set, what stays is written anew, rather than a batch of as many deletions whose
+// remains every later read would have to pass.
+Status RemoveMany(WriteTxn& txn, DbIndex db, const HashedKey& key, const Record& old,
+                  std::span<const std::string_view> members, uint64_t* removed) {
+  const uint64_t id = old.header().object_id;
+  const uint64_t count = ElementCount(old);
+  std::unordered_set<std::string_view> gone;
+  std::string value;
+  for (const std::string_view member : members) {
+    const Status status = MemberRows::Get(txn, id, member, &value);
+    if (status == Status::kOk) {
+      gone.insert(member);
+    } else if (status != Status::kNotFound) {
+      return status;
+    }
+  }
+  *removed = gone.size();
+  if (*removed > count) return Status::kCorruption;
+  if (*removed == 0) return Status::kOk;
+  const uint64_t left = count - *removed;
+  if (left == 0) {
+    txn.Erase(db, key);
+    return Status::kOk;
+  }
+  uint64_t object_id = id;
+  if (*removed > NewObject::kLargeRows && *removed > left) {
+    SetEncoding unused(Encoding::kHashtable, 0, 0, SetLimits());
+    const auto goes = [&gone](std::string_view member) { return gone.contains(member); };
+    const Status status = WriteSurvivors(txn, old, left, goes, &unused, &object_id);
+    if (status != Status::kOk) return status;
+  } else {
+    for (const std::string_view member : gone) MemberRows::Delete(txn, id, member);
+  }
+  PutWithRows(txn, db, key, old.header().encoding, old.expire_ms(), object_id, left);
+  return Status::kOk;
+}
+
 Status RemoveRows(WriteTxn& txn, DbIndex db, const HashedKey& key, const Record& old,
                   std::span<const std::string_view> members, uint64_t* removed) {
+  if (members.size() > NewObject::kLargeRows) return RemoveMany(txn, db, key, old, members, removed);
   const uint64_t id = old.header().object_id;
   const uint64_t count = ElementCount(old);
   KeyBuffer row_key;
@@ -333,42 +405,20 @@ Status PopRows(WriteTxn& txn, DbIndex db, const HashedKey& key, const Record& ol
 // Takes most out: what stays is written anew, and the old rows go with their object.
 Status PopByKeeping(WriteTxn& txn, DbIndex db, const HashedKey& key, const Record& old, uint64_t count,
                     const SetLimits& limits, const SetStore::Visitor& visit) {
-  const uint64_t id = old.header().object_id;
   const uint64_t total = ElementCount(old);
   const uint64_t left = total - count;
   SetEncoding encoding = EncodingOfSurvivors(old, limits);
-  // The members' sizes are not known: of more than a few, each batch for itself.
-  NewObject object(txn, RowFamilyBit(kRows), left, left > kPassRows ? UINT64_MAX : 0);
-  Status status = object.Begin();
   Sampler sampler(total, count);
-  std::vector<std::string> kept;
-  uint64_t cursor = 0;
-  uint64_t kept_total = 0;
-  do {
-    kept.clear();
-    const Status scanned = MemberRows::Scan(
-        txn, id, cursor, kPassRows,
-        [&](std::string_view member, std::string_view) {
-          if (sampler.Take()) {
-            visit(member);
-          } else {
-            kept.emplace_back(member);
-          }
-          return true;
-        },
-        &cursor);
-    if (scanned != Status::kOk) return scanned;
-    for (const std::string& member : kept) {
-      encoding.Add(member);
-      if (status == Status::kOk) status = PutMemberRow(object, txn.storage(), member);
-    }
-    kept_total += kept.size();
-  } while (status == Status::kOk && cursor != 0);
-  if (status == Status::kOk) status = object.End();
+  const auto goes = [&](std::string_view member) {
+    const bool taken = sampler.Take();
+    if (taken) visit(member);
+    return taken;
+  };
+  uint64_t object_id = 0;
+  const Status status = WriteSurvivors(txn, old, left, goes, &encoding, &object_id);
   if (status != Status::kOk) return status;
-  if (kept_total != left) return Status::kCorruption;
   PutWithRows(txn, db, key, MakesNewSet(count, left) ? encoding.encoding() : old.header().encoding, old.expire_ms(),
-              object.id(), left);
+              object_id, left);
   return Status::kOk;
 }
 

@@ -84,19 +84,32 @@ bool StreamGroups::PendingBounds(const Stream& stream, const StreamGroup& group,
   return true;
 }
 
+Status StreamGroups::FirstPending(ReadView& view, const Stream& stream, const StreamGroup& group, StreamId* id) {
+  return EdgePending(view, stream, group, group.pending_first, ScanOrder::kForward, id);
+}
+
 Status StreamGroups::LastPending(ReadView& view, const Stream& stream, const StreamGroup& group, StreamId* id) {
+  return EdgePending(view, stream, group, group.pending_last, ScanOrder::kBackward, id);
+}
+
+// `guess`: nothing is beyond it, and most often it is there itself: a read of one row costs less than a scan.
+Status StreamGroups::EdgePending(ReadView& view, const Stream& stream, const StreamGroup& group, StreamId guess,
+                                 ScanOrder order, StreamId* id) {
+  PendingEntry pending;
+  *id = guess;
+  if (const Status found = FindPending(view, stream, group, guess, &pending); found != Status::kNotFound) return found;
   KeyBuffer lower;
   KeyBuffer upper;
   if (!PendingBounds(stream, group, std::nullopt, kStreamIdMin, kStreamIdMax, &lower, &upper)) return Status::kNotFound;
-  std::optional<StreamId> found;
-  const Status status = ScanRows(view, RowFamily::kScore, lower.view(), upper.view(), ScanOrder::kBackward,
-                                 [&](std::string_view key, std::string_view) {
-                                   found = ParsePendingKey(key);
-                                   return false;
-                                 });
+  std::optional<StreamId> edge;
+  const Status status =
+      ScanRows(view, RowFamily::kScore, lower.view(), upper.view(), order, [&](std::string_view key, std::string_view) {
+        edge = ParsePendingKey(key);
+        return false;
+      });
   if (status != Status::kOk) return status;
-  if (!found) return Status::kCorruption;
-  *id = *found;
+  if (!edge) return Status::kCorruption;
+  *id = *edge;
   return Status::kOk;
 }
 

@@ -40,7 +40,8 @@ class StreamGroups {
   template <typename Visit>
   static Status ForEachPendingOf(ReadView& view, const Stream& stream, const StreamGroup& group,
                                  const StreamConsumer& consumer, StreamId first, StreamId last, Visit&& visit);
-  // The last pending entry. kNotFound.
+  // The first pending entry, and the last. kNotFound.
+  static Status FirstPending(ReadView& view, const Stream& stream, const StreamGroup& group, StreamId* id);
   static Status LastPending(ReadView& view, const Stream& stream, const StreamGroup& group, StreamId* id);
 
   // How many entries were ever added up to `id`, as far as that is known; kEntriesReadUnknown.
@@ -51,6 +52,8 @@ class StreamGroups {
   static void Advance(const StreamHeader& header, StreamId id, StreamGroup* group);
 
  private:
+  static Status EdgePending(ReadView& view, const Stream& stream, const StreamGroup& group, StreamId guess,
+                            ScanOrder order, StreamId* id);
   static bool PendingBounds(const Stream& stream, const StreamGroup& group, std::optional<uint64_t> consumer,
                             StreamId first, StreamId last, KeyBuffer* lower, KeyBuffer* upper);
 };

@@ -13,6 +13,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/key_access.h"
+#include "server/commands/tell_value.h"
 #include "server/config_table.h"
 #include "server/process_info.h"
 #include "server/session.h"
@@ -21,7 +22,6 @@
 #include "storage/rdb_format.h"
 #include "storage/rdb_writer.h"
 #include "storage/string_store.h"
-#include "storage/value_teller.h"
 
 namespace basalt {
 
@@ -32,7 +32,7 @@ namespace {
 Status AddValue(CommandContext& ctx, storage::DbIndex db, const storage::HashedKey& key, int64_t expire_ms,
                 Digest* digest) {
   ValueDigest value(digest);
-  BASALT_RETURN_IF_ERROR(storage::TellValue(ctx.view(), db, key, &value));
+  BASALT_RETURN_IF_ERROR(TellWithoutUse(ctx.view(), db, key, &value));
   if (expire_ms != storage::kNoExpire) digest->Xor("!!expire!!");
   return Ok();
 }
@@ -84,7 +84,7 @@ Status SerializedLength(CommandContext& ctx, uint64_t* bytes) {
   storage::RdbWriter writer({.list_max_listpack_size = config.list_max_listpack_size,
                              .stream_node_max_bytes = config.stream_node_max_bytes,
                              .stream_node_max_entries = config.stream_node_max_entries});
-  BASALT_RETURN_IF_ERROR(storage::TellValue(ctx.view(), ctx.db(), ctx.key(2), &writer));
+  BASALT_RETURN_IF_ERROR(TellWithoutUse(ctx.view(), ctx.db(), ctx.key(2), &writer));
   *bytes = writer.TakePayload().size() - storage::kRdbFooterBytes - kTypeBytes;
   return Ok();
 }
@@ -97,7 +97,6 @@ Status Object(CommandContext& ctx) {
   uint64_t idle_seconds = 0;
   uint8_t frequency = 0;
   if (!ctx.services.storage.AccessInfo(ctx.db(), ctx.key(2), &idle_seconds, &frequency)) idle_seconds = 0;
-  ctx.view().CountAsUse(false);
   uint64_t serialized = 0;
   BASALT_RETURN_IF_ERROR(SerializedLength(ctx, &serialized));
   // A value has no lasting address in memory; its key's place in the hash order on disk stands for one.

@@ -6,12 +6,12 @@
 #include "server/acl_categories.h"
 #include "server/commands/families.h"
 #include "server/commands/key_access.h"
+#include "server/commands/tell_value.h"
 #include "server/config_table.h"
 #include "storage/collection.h"
 #include "storage/rdb_reader.h"
 #include "storage/rdb_writer.h"
 #include "storage/value_loader.h"
-#include "storage/value_teller.h"
 
 namespace basalt {
 namespace {
@@ -40,7 +40,7 @@ Status Dump(CommandContext& ctx) {
   storage::RdbWriter writer({.list_max_listpack_size = config.list_max_listpack_size,
                              .stream_node_max_bytes = config.stream_node_max_bytes,
                              .stream_node_max_entries = config.stream_node_max_entries});
-  const storage::Status told = storage::TellValue(ctx.view(), ctx.db(), ctx.key(1), &writer);
+  const storage::Status told = TellWithoutUse(ctx.view(), ctx.db(), ctx.key(1), &writer);
   if (told == storage::Status::kNotFound) {  // a hash whose last fields have expired
     ctx.reply.Null();
     return Ok();

@@ -133,7 +133,7 @@ bool ReplyEntry(net::ReplyBuilder& reply, StreamId id, const storage::StreamEntr
 bool EntryBudget::Take(uint64_t bytes) {
   ++entries_;
   bytes_ += bytes;
-  spent_ = limited_ && (entries_ > kFastLaneEntriesMax || bytes_ > kFastLaneBytesMax);
+  spent_ = limited_ && (entries_ > entries_max_ || bytes_ > kFastLaneBytesMax);
   return !spent_;
 }
 

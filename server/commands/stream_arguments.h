@@ -44,14 +44,17 @@ bool ReplyEntry(net::ReplyBuilder& reply, storage::StreamId id, const storage::S
 class EntryBudget {
  public:
   static constexpr uint64_t kFastLaneEntriesMax = 1000;
+  static constexpr uint64_t kFastLaneDeliveriesMax = 250;  // each of which writes two rows
 
-  explicit EntryBudget(const CommandContext& ctx) : limited_(!ctx.in_slow_lane()) {}
+  explicit EntryBudget(const CommandContext& ctx, uint64_t entries_max = kFastLaneEntriesMax)
+      : limited_(!ctx.in_slow_lane()), entries_max_(entries_max) {}
   // False: no more; the command is to run in the slow lane.
   bool Take(uint64_t bytes);
   Status status() const { return spent_ ? ErrorCode::kNeedSlowLane : ErrorCode::kOk; }
 
  private:
   const bool limited_;
+  const uint64_t entries_max_;
   bool spent_ = false;
   uint64_t entries_ = 0;
   uint64_t bytes_ = 0;

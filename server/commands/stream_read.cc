@@ -275,7 +275,7 @@ Status XReadGroup(CommandContext& ctx) {
   std::deque<GroupRead> reads;
   BASALT_RETURN_IF_ERROR(FindGroupReads(ctx, options, &reads));
 
-  EntryBudget budget(ctx);
+  EntryBudget budget(ctx, EntryBudget::kFastLaneDeliveriesMax);
   StreamsReply reply(ctx.reply);
   for (size_t i = 0; i < options.streams; ++i) {
     GroupRead& read = reads[i];

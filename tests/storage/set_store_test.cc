@@ -273,6 +273,57 @@ TEST_F(SetStoreTest, RandomMembersAreFair) {
   }
 }
 
+// ⚑ What SSCAN showed is removed: those that are left stand close together in the order of the hash.
+TEST_F(SetStoreTest, RandomMembersAreFairWhenTheyStandClose) {
+  uint64_t count = 0;
+  ASSERT_EQ(Add("s", Numbered("m", 0, 12000), &count), Status::kOk);
+  std::vector<std::string> members = List("s");
+  members.resize(members.size() - 200);
+  for (size_t i = 0; i < members.size(); i += 1000) {
+    const size_t end = std::min(i + 1000, members.size());
+    ASSERT_EQ(Remove("s", {members.begin() + static_cast<ptrdiff_t>(i), members.begin() + static_cast<ptrdiff_t>(end)},
+                     &count),
+              Status::kOk);
+  }
+  storage_->Compact();  // what was deleted would only make it slow
+  ReadView view(*storage_, now_ms_, ReadTier::kDisk);
+  RecordPtr record;
+  ASSERT_EQ(Find(view, Key("s"), &record), Status::kOk);
+  ASSERT_EQ(ElementCount(*record), 200u);
+  std::map<std::string, double> drawn;
+  for (int i = 0; i < 2000; ++i) {
+    std::string member;
+    ASSERT_EQ(SetStore::Random(view, *record, &member), Status::kOk);
+    ++drawn[member];
+  }
+  double sum = 0;
+  for (const std::string& member : List("s")) sum += (drawn[member] - 10) * (drawn[member] - 10) / 10;
+  EXPECT_LT(sum, 200 + 7 * std::sqrt(2.0 * 200));
+}
+
+// Very many at once: what stays is whole, and what went leaves nothing behind in the way of later reads.
+TEST_F(SetStoreTest, MostOfALargeSetIsRemovedByWritingTheRest) {
+  uint64_t count = 0;
+  ASSERT_EQ(Add("s", Numbered("m", 0, 12000), &count), Status::kOk);
+  ASSERT_EQ(Expire("s", now_ms_ + 1000), Status::kOk);
+  const uint64_t id = Record("s")->header().object_id;
+  std::vector<std::string> members = Numbered("m", 100, 9000);
+  members.insert(members.end(), {"m100", "none"});
+  ASSERT_EQ(Remove("s", members, &count), Status::kOk);
+  EXPECT_EQ(count, 8900u);
+  EXPECT_NE(Record("s")->header().object_id, id);
+  EXPECT_EQ(Record("s")->expire_ms(), now_ms_ + 1000);
+  const auto listed = List("s");
+  const Members left(listed.begin(), listed.end());
+  EXPECT_EQ(left.size(), 3100u);
+  EXPECT_TRUE(left.count("m99") == 1 && left.count("m100") == 0 && left.count("m9000") == 1);
+  ASSERT_EQ(Remove("s", Numbered("x", 0, 5000), &count), Status::kOk);
+  EXPECT_EQ(count, 0u);
+  ASSERT_EQ(Remove("s", Numbered("m", 0, 12000), &count), Status::kOk);
+  EXPECT_EQ(count, 3100u);
+  EXPECT_EQ(Record("s"), nullptr);
+}
+
 // ⚑ A reader's sets are of one moment, whatever is written meanwhile.
 TEST_F(SetStoreTest, AlgebraReadsOneMoment) {
   uint64_t count = 0;

@@ -501,10 +501,12 @@ class StreamStoreTest : public StorageTest {
     };
     ASSERT_EQ(StreamGroups::ForEachConsumer(view, stream, group, check), Status::kOk);
     ASSERT_EQ(names, expected.consumers);
-    StreamId last;
+    StreamId first, last;
+    ASSERT_EQ(StreamGroups::FirstPending(view, stream, group, &first) == Status::kOk, !expected.pending.empty());
     const Status status = StreamGroups::LastPending(view, stream, group, &last);
     ASSERT_EQ(status, expected.pending.empty() ? Status::kNotFound : Status::kOk);
     if (status == Status::kOk) {
+      ASSERT_EQ(first, expected.pending.begin()->first);
       ASSERT_EQ(last, expected.pending.rbegin()->first);
     }
   }

@@ -142,7 +142,8 @@ class RandomValue {
     std::vector<std::vector<std::string>> entries;
     for (size_t i = 0; i < count; ++i) {
       std::vector<std::string> strings;
-      for (size_t j = 0; j < 2 * (1 + random_() % 3); ++j) strings.push_back(j % 2 == 0 ? "field" : String(12));
+      const size_t fields = 1 + random_() % 3;
+      for (size_t j = 0; j < 2 * fields; ++j) strings.push_back(j % 2 == 0 ? "field" : String(12));
       entries.push_back(strings);
     }
     const size_t groups = random_() % 3;
