@@ -83,7 +83,7 @@ MemorySplit MemorySplit::Of(uint64_t memory_bytes) {
   split.record_cache_bytes = memory_bytes * 4 / 10;
   split.block_cache_bytes = std::max<uint64_t>(memory_bytes / 2, 8ull << 20);
   split.write_buffer_bytes = std::max<uint64_t>(memory_bytes * 2 / 10, 4ull << 20);
-  split.rank_index_bytes = memory_bytes / 32;  // 1 GiB: of 100 million members of large sorted sets
+  split.rank_index_bytes = memory_bytes / 32;  // 1 GiB: of 50 million members of large sorted sets
   return split;
 }
 
