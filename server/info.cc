@@ -189,7 +189,7 @@ void Memory(Facts& facts, Lines& out) {
   out.Text("mem_allocator", AllocatorName());
   out.Number("active_defrag_running", 0);
   out.Number("lazyfree_pending_objects", storage.garbage_objects);
-  out.Number("lazyfreed_objects", storage.garbage_rows_removed);
+  out.Number("lazyfreed_objects", storage.garbage_objects_removed);
 }
 
 void Persistence(Facts& facts, Lines& out) {

@@ -134,7 +134,7 @@ void GarbageCollector::Added(const Garbage& garbage) {
 void GarbageCollector::AddedWhole() { whole_pending_.store(true, std::memory_order_release); }
 
 GarbageCollector::Stats GarbageCollector::GetStats() const {
-  return {objects_pending_.load(), rows_pending_.load(), rows_removed_.load()};
+  return {objects_pending_.load(), rows_pending_.load(), rows_removed_.load(), objects_removed_.load()};
 }
 
 // ---- removing ----
@@ -318,6 +318,7 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
   EncodeGarbageObjectKey(at, &key);
   std::unique_ptr<rocksdb::Iterator> iterator = NewIterator(engine_, Family::kSys, nullptr);
   rocksdb::WriteBatch batch;
+  uint64_t large_objects = 0;
   uint64_t objects = 0;
   uint64_t estimate = 0;
   uint64_t floor = UINT64_MAX;
@@ -367,6 +368,7 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     batch.Delete(engine_.handle(Family::kSys), iterator->key());
     ++*rows;
     ++objects;
+    large_objects += garbage->rows > kLargeObjectRows;
     estimate += garbage->rows;
   }
   if (FromRocks(iterator->status(), "reading garbage records") != Status::kOk) return false;
@@ -380,6 +382,7 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     while (!from.compare_exchange_weak(seen, seen - std::min(seen, amount))) {
     }
   };
+  objects_removed_.fetch_add(large_objects, std::memory_order_relaxed);
   subtract(objects_pending_, objects);
   subtract(rows_pending_, estimate);
   return true;

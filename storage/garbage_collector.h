@@ -57,7 +57,9 @@ class GarbageCollector {
     uint64_t objects_pending = 0;
     uint64_t rows_pending = 0;  // estimate
     uint64_t rows_removed = 0;  // estimate
+    uint64_t objects_removed = 0;  // those of more than kLargeObjectRows
   };
+  static constexpr uint64_t kLargeObjectRows = 64;  // from here on Redis frees in the background, too
 
   GarbageCollector(Engine& engine, RecordCache& cache) : engine_(engine), cache_(cache) {}
 
@@ -82,6 +84,7 @@ class GarbageCollector {
   static constexpr uint64_t kPointDeleteRowsMax = 4000;
   static constexpr uint64_t kRangeDeleteRows = 1000;
 
+  void ResetStats() { objects_removed_.store(0); }
   Stats GetStats() const;
 
  private:
@@ -108,6 +111,7 @@ class GarbageCollector {
   std::atomic<uint64_t> objects_pending_{0};
   std::atomic<uint64_t> rows_pending_{0};
   std::atomic<uint64_t> rows_removed_{0};
+  std::atomic<uint64_t> objects_removed_{0};
   std::atomic<bool> whole_pending_{false};
   std::atomic<uint64_t> low_water_{0};  // smallest id put on record since the last pass
 

@@ -355,6 +355,7 @@ void Storage::ResetStats() {
   impl_->commit_keys.store(0);
   impl_->commit_failures.store(0);
   impl_->expired_keys.store(0);
+  impl_->garbage.ResetStats();
   impl_->engine.ResetStats();
 }
 
@@ -376,6 +377,7 @@ StorageStats Storage::Stats() const {
   stats.garbage_objects = garbage.objects_pending;
   stats.garbage_rows_estimate = garbage.rows_pending;
   stats.garbage_rows_removed = garbage.rows_removed;
+  stats.garbage_objects_removed = garbage.objects_removed;
   stats.lock_waits = impl_->locks.waits();
   stats.reopens = impl_->guardian.reopens();
   stats.wal_live_bytes = impl_->guardian.LogBytes();
