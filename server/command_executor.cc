@@ -328,6 +328,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   *park = std::move(context.park_);
 
   if (!status.ok()) batch.replies.Truncate(from);
+  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
@@ -389,9 +390,13 @@ void CommandExecutor::Account(const CommandContext& context, const Command& comm
     services_.slowlog.Record(spec, context.argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
                              static_cast<size_t>(config.slowlog_max_len));
   }
-  if (services_.monitors.watched() && MonitorHub::Shows(spec)) {
-    services_.monitors.Feed(spec, context.argv, db, session.conn.peer, session.conn.unix_socket);
-  }
+  if (context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);  // else it was shown when it began to wait
+}
+
+void CommandExecutor::ShowToMonitors(const CommandContext& context, storage::DbIndex db) const {
+  if (!services_.monitors.watched() || !MonitorHub::Shows(context.spec)) return;
+  const net::ConnInfo& conn = context.session.conn;
+  services_.monitors.Feed(context.spec, context.argv, db, conn.peer, conn.unix_socket);
 }
 
 // All locks of the prepared keys, or none.

@@ -156,7 +156,8 @@ Status SampleRows(ReadView& view, RowFamily family, uint64_t object_id, uint64_t
 }  // namespace
 
 Status Keyspace::Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t count,
-                      const std::function<void(std::string_view key, const RecordPtr& record)>& visit, uint64_t* next) {
+                      const std::function<void(std::string_view key, const RecordPtr& record)>& visit,
+                      std::vector<std::string>* expired, uint64_t* next) {
   *next = 0;
   if (cursor >= kBuckets) return Status::kOk;
   count = std::max<uint64_t>(count, 1);
@@ -176,7 +177,11 @@ Status Keyspace::Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t coun
           }
           bucket = of;
           ++looked_at;
-          if (!record->ExpiredAt(view.now_ms())) visit(key, record);
+          if (record->ExpiredAt(view.now_ms())) {
+            expired->emplace_back(key);
+          } else {
+            visit(key, record);
+          }
           return true;
         });
     if (status != Status::kOk) return status;

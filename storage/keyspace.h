@@ -21,9 +21,11 @@ class Keyspace {
 
   // SCAN: visits the live keys of whole buckets from `cursor` on until about `count` were *looked at*; returns the next
   // cursor, 0 at the end (always < 2^40). Stateless: no key present throughout is missed or repeated, across restarts
-  // too. `visit` gets every live key; filtering is the caller's.
+  // too. `visit` gets every live key; filtering is the caller's. *expired: those met whose time has come
+  // (Storage::RemoveExpired takes them away).
   static Status Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t count,
-                     const std::function<void(std::string_view key, const RecordPtr& record)>& visit, uint64_t* next);
+                     const std::function<void(std::string_view key, const RecordPtr& record)>& visit,
+                     std::vector<std::string>* expired, uint64_t* next);
   // All live keys, in bounded windows; `visit` returns false to stop.
   static Status ForEach(ReadView& view, DbIndex db,
                         const std::function<bool(std::string_view key, const RecordPtr& record)>& visit);

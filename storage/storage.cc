@@ -320,6 +320,8 @@ std::string Storage::HealthReason() const { return impl_->writes.Reason(); }
 Status Storage::Backup(std::string* path, std::string* error) { return impl_->backups.Make(path, error); }
 BackupStatus Storage::backup_status() const { return impl_->backups.status(); }
 
+void Storage::RemoveExpired(DbIndex db, std::span<const std::string> keys) { impl_->ttl.Remove(*this, db, keys); }
+
 uint64_t Storage::RunExpireCycle(uint64_t keys_max) { return impl_->ttl.Run(*this, keys_max); }
 void Storage::SetActiveExpire(bool on) { impl_->ttl.SetActive(on); }
 void Storage::PauseExpire(bool paused) { impl_->ttl.SetPaused(paused); }

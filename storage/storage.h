@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -131,6 +132,8 @@ class Storage {
   // ---- background, also callable by tests and DEBUG ----
   // Removes keys whose time had come, due ones only, at most `keys_max`; returns how many.
   uint64_t RunExpireCycle(uint64_t keys_max);
+  // Removes those of the keys whose time has come, but for keys that are busy. Commits: not for the fast lane.
+  void RemoveExpired(DbIndex db, std::span<const std::string> keys);
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
   bool expire_paused() const;

@@ -127,6 +127,24 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
   return removed;
 }
 
+void TtlIndex::Remove(Storage& storage, DbIndex db, std::span<const std::string> keys) {
+  if (paused_.load() || storage.impl().writes.WritesAllowed() != Status::kOk) return;
+  const EngineUse use(storage.impl().engine.gate());
+  if (!use.ok()) return;
+  WriteTxn txn(storage);
+  for (const std::string& name : keys) {
+    const HashedKey key = storage.Hash(name);
+    if (txn.LockKeys({&key, 1}) != Status::kOk) continue;
+    txn.BeginCommand(storage.NowMs(), ReadTier::kDisk);
+    RecordPtr record;
+    const Status status = txn.GetRecord(db, key, &record);
+    status == Status::kOk || status == Status::kNotFound ? txn.EndCommand() : txn.RollbackCommand();
+  }
+  uint64_t sequence = 0;
+  const Status status = txn.Commit(observer_.load(), false, &sequence);
+  if (status != Status::kOk) LOG(WARNING) << "expired keys stay for now: " << StatusName(status);
+}
+
 void TtlIndex::EstimateAverages(Storage& storage) {
   const EngineUse use(storage.impl().engine.gate());
   if (!use.ok()) return;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -25,6 +26,8 @@ class TtlIndex {
 
   // Removes about `units_max` keys and fields of hashes whose time had come; returns how many.
   uint64_t Run(Storage& storage, uint64_t units_max);
+  // Removes those of the keys whose time has come; keys that are busy stay for the cycle. Any thread.
+  void Remove(Storage& storage, DbIndex db, std::span<const std::string> keys);
   // Estimates the average time to live of every database.
   void EstimateAverages(Storage& storage);
 

@@ -199,13 +199,18 @@ Status Scan(CommandContext& ctx) {
   net::ReplyBuilder& reply = ctx.reply;
   const auto start = reply.Mark();
   uint64_t count = 0, next = 0;
+  std::vector<std::string> expired;
   const auto visit = [&](std::string_view key, const RecordPtr& record) {
     if (!Matches(options, key, *record)) return;
     reply.Bulk(key);
     ++count;
   };
   BASALT_RETURN_IF_ERROR(
-      Keyspace::Scan(ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(options.count), std::ref(visit), &next));
+      Keyspace::Scan(ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(options.count), std::ref(visit), &expired, &next));
+  if (!expired.empty()) {  // as in Redis, who meets them removes them
+    if (!ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
+    ctx.services.storage.RemoveExpired(ctx.db(), expired);
+  }
   InsertScanHeader(reply, start, next, count);
   return Ok();
 }

@@ -47,6 +47,7 @@ TEST_F(KeyspaceTest, ScanReturnsEveryKeyThatStaysExactlyOnce) {
   std::map<std::string, int> seen;
   uint64_t cursor = 0;
   int pages = 0;
+  std::vector<std::string> expired;
   do {
     uint64_t in_page = 0;
     {
@@ -57,7 +58,7 @@ TEST_F(KeyspaceTest, ScanReturnsEveryKeyThatStaysExactlyOnce) {
                       ++seen[std::string(key)];
                       ++in_page;
                     },
-                    &cursor),
+                    &expired, &cursor),
                 Status::kOk);
     }
     EXPECT_LE(in_page, 60u);
@@ -83,8 +84,9 @@ TEST_F(KeyspaceTest, ScanOfAnEmptyDatabaseEnds) {
   EXPECT_EQ(ScanAll().size(), 0u);
   ReadView view(*storage_, now_ms_, ReadTier::kDisk);
   uint64_t next = 1;
+  std::vector<std::string> expired;
   EXPECT_EQ(Keyspace::Scan(
-                view, 0, UINT64_MAX, 10, [](std::string_view, const RecordPtr&) {}, &next),
+                view, 0, UINT64_MAX, 10, [](std::string_view, const RecordPtr&) {}, &expired, &next),
             Status::kOk);
   EXPECT_EQ(next, 0u);
 }

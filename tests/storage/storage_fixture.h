@@ -139,11 +139,13 @@ class StorageTest : public testing::Test {
 
   std::vector<std::string> ScanAll(DbIndex db = 0, uint64_t count = 10) {
     std::vector<std::string> keys;
+    std::vector<std::string> expired;
     uint64_t cursor = 0;
     do {
       ReadView view(*storage_, now_ms_, ReadTier::kDisk);
       const Status status = Keyspace::Scan(
-          view, db, cursor, count, [&](std::string_view key, const RecordPtr&) { keys.emplace_back(key); }, &cursor);
+          view, db, cursor, count, [&](std::string_view key, const RecordPtr&) { keys.emplace_back(key); }, &expired,
+          &cursor);
       EXPECT_EQ(status, Status::kOk);
     } while (cursor != 0);
     return keys;
