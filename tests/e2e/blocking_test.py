@@ -217,12 +217,12 @@ class Chains(BlockingTest):
 
 class Ends(BlockingTest):
     def test_timeouts(self):
+        forever = self.waiter("BLPOP", "k", 0)
         started = time.monotonic()
         clients = []
         for command in (("BLPOP", "k", "0.3"), ("BLMPOP", "0.3", 1, "k", "LEFT"), ("BLMOVE", "k", "l", "LEFT", "LEFT", "0.3"), ("BRPOPLPUSH", "k", "l", "0.3")):
             clients.append(self.client(SECONDS))
             clients[-1].send(*command)
-        forever = self.waiter("BLPOP", "k", 0)
         self.assertEqual([client.read().kind for client in clients], ["*"] * 4)
         self.assertGreaterEqual(time.monotonic() - started, 0.29)
         self.assert_waits(forever)
