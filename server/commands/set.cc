@@ -335,8 +335,8 @@ Status ParseInterCard(const CommandContext& ctx, size_t* keys, uint64_t* limit) 
 }
 
 Status SInterCard(CommandContext& ctx) {
-  size_t keys;
-  uint64_t limit;
+  size_t keys = 0;
+  uint64_t limit = 0;
   BASALT_RETURN_IF_ERROR(ParseInterCard(ctx, &keys, &limit));
   std::vector<RecordPtr> sets;
   BASALT_RETURN_IF_ERROR(FindSets(ctx, ctx.view(), 2, keys, &sets));
