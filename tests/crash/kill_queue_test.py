@@ -5,13 +5,12 @@ every acknowledged push was served once or is still there, and nothing is there 
 import os
 import random
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
 from case import SANITIZED, BasaltTest, main  # noqa: E402
-from resp import Closed  # noqa: E402
+from until_killed import UntilKilled  # noqa: E402
 
 ROUNDS = 2 if SANITIZED else 5
 PRODUCERS, CONSUMERS, MOVERS = 3, 4, 2
@@ -20,26 +19,13 @@ DONE = "done"
 POP_MAX = 20  # elements that one command pops
 
 
-class Worker(threading.Thread):
-    """A client that works until the server is gone. Keeps what was acknowledged, and what was on its way at the end."""
+class Worker(UntilKilled):
+    """Keeps what was acknowledged, and what was on its way at the end."""
 
     def __init__(self, server, name, seed):
-        super().__init__(daemon=True)
-        self.client = server.client(timeout=20)
+        super().__init__(server)
         self.name = name
         self.random = random.Random("%d/%s" % (seed, name))
-        self.failure = None
-
-    def run(self):
-        try:
-            while True:
-                self.step()
-        except (Closed, OSError):
-            pass  # the kill
-        except Exception as error:  # noqa: BLE001 - told to the test's thread
-            self.failure = error
-        finally:
-            self.client.close()
 
 
 class Producer(Worker):

@@ -6,13 +6,12 @@ $BASALT_SEED replays a run."""
 import os
 import random
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
 from case import SANITIZED, BasaltTest, main  # noqa: E402
-from resp import Closed  # noqa: E402
+from until_killed import UntilKilled  # noqa: E402
 
 ROUNDS = 2 if SANITIZED else 4
 PRODUCERS = 2
@@ -29,23 +28,10 @@ def pairs(flat):
     return dict(zip(flat[::2], flat[1::2]))
 
 
-class Client(threading.Thread):
+class Client(UntilKilled):
     def __init__(self, server, seed):
-        super().__init__(daemon=True)
-        self.client = server.client(timeout=20)
+        super().__init__(server)
         self.random = random.Random(seed)
-        self.failure = None
-
-    def run(self):
-        try:
-            while True:
-                self.step()
-        except (Closed, OSError):
-            pass  # the kill
-        except Exception as error:  # noqa: BLE001 - told to the test's thread
-            self.failure = error
-        finally:
-            self.client.close()
 
 
 class Producer(Client):
