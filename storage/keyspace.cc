@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/collection.h"
+#include "storage/fair_draw.h"
 #include "storage/garbage_collector.h"
 #include "storage/key_codec.h"
 #include "storage/new_object.h"
@@ -13,12 +14,7 @@
 namespace basalt::storage {
 namespace {
 
-// RANDOMKEY: below this many keys, all are looked at.
-constexpr uint64_t kRandomEnumerateMax = 64;
-// An interval of the hash order that is expected to hold kExpected keys, of which k are found, is accepted with
-// probability k / kCapacity: so every key has the same chance, however many share its interval.
-constexpr uint64_t kRandomExpected = 8;
-constexpr uint64_t kRandomCapacity = 32;
+// RANDOMKEY
 constexpr int kRandomTries = 128;
 // SCAN looks at windows of the hash order that are expected to hold this many times `count` keys, so that a desert of
 // tombstones costs one window at a time; at most so many windows a call.
@@ -41,26 +37,10 @@ Status LiveKeys(ReadView& view, DbIndex db, uint64_t first, uint64_t last, uint6
   });
 }
 
-// Draws from the keys of [first, last): accepts with probability k / kRandomCapacity when there are k, so that the keys
-// of all intervals have the same chance. Too many: one half of it, at random. nullopt in *key: not accepted.
-Status DrawFrom(ReadView& view, DbIndex db, uint64_t first, uint64_t last, std::optional<std::string>* key) {
-  std::vector<std::string> keys;
-  while (true) {
-    keys.clear();
-    const Status status = LiveKeys(view, db, first, last, kRandomCapacity + 1, &keys);
-    if (status != Status::kOk) return status;
-    if (keys.size() <= kRandomCapacity || last - first == 1) break;
-    const uint64_t middle = first + (last - first) / 2;
-    (RandomBelow(2) == 0 ? last : first) = middle;
-  }
-  key->reset();
-  if (!keys.empty() && RandomBelow(kRandomCapacity) < keys.size()) *key = std::move(keys[RandomBelow(keys.size())]);
-  return Status::kOk;
-}
-
 // When the hash order is far from even (most keys share a hash tag, so a slot): the slot of some key, then a random
 // place in it.
-Status RandomInSlot(ReadView& view, DbIndex db, std::optional<std::string>* key) {
+template <typename Collect>
+Status RandomInSlot(ReadView& view, DbIndex db, Collect&& collect, std::string* key) {
   const uint64_t from = RandomBelow(kBuckets);
   constexpr uint64_t kSlotBuckets = 1ull << kBucketHashBits;
   uint64_t slot_start = 0;
@@ -75,11 +55,12 @@ Status RandomInSlot(ReadView& view, DbIndex db, std::optional<std::string>* key)
   if (status == Status::kOk && !found) status = ScanRecords(view, db, 0, from, find);
   if (status != Status::kOk) return status;
   if (!found) return Status::kNotFound;
-  for (int i = 0; i < kRandomTries && !*key; ++i) {
-    status = DrawFrom(view, db, slot_start, slot_start + kSlotBuckets, key);
-    if (status != Status::kOk) return status;
+  DrawOutcome outcome = DrawOutcome::kMissed;
+  for (int i = 0; i < kRandomTries && status == Status::kOk && outcome != DrawOutcome::kDrawn; ++i) {
+    status = DrawFromInterval(slot_start, slot_start + kSlotBuckets, Crowded::kHalve, collect, key, &outcome);
   }
-  return *key ? Status::kOk : Status::kNotFound;
+  if (status != Status::kOk) return status;
+  return outcome == DrawOutcome::kDrawn ? Status::kOk : Status::kNotFound;
 }
 
 Status CopyFamily(WriteTxn& txn, RowFamily family, uint64_t from_id, NewObject* copy) {
@@ -201,7 +182,7 @@ Status Keyspace::ForEach(ReadView& view, DbIndex db,
 
 Status Keyspace::Random(ReadView& view, DbIndex db, std::string* key) {
   const uint64_t total = view.KeyCount(db);
-  if (total <= kRandomEnumerateMax) {
+  if (total <= kDrawEnumerateMax) {
     std::vector<std::string> keys;
     const Status status = LiveKeys(view, db, 0, kBuckets, UINT64_MAX, &keys);
     if (status != Status::kOk) return status;
@@ -209,21 +190,12 @@ Status Keyspace::Random(ReadView& view, DbIndex db, std::string* key) {
     *key = std::move(keys[RandomBelow(keys.size())]);
     return Status::kOk;
   }
-  const uint64_t width = WindowOf(kRandomExpected, total);
-  std::optional<std::string> drawn;
-  const uint64_t intervals = (kBuckets + width - 1) / width;
-  for (int i = 0; i < kRandomTries; ++i) {
-    const uint64_t first = RandomBelow(intervals) * width;
-    const Status status = DrawFrom(view, db, first, std::min(first + width, kBuckets), &drawn);
-    if (status != Status::kOk) return status;
-    if (drawn) break;
-  }
-  if (!drawn) {
-    const Status status = RandomInSlot(view, db, &drawn);
-    if (status != Status::kOk) return status;
-  }
-  *key = std::move(*drawn);
-  return Status::kOk;
+  const auto collect = [&](uint64_t first, uint64_t last, uint64_t keys_max, std::vector<std::string>* keys) {
+    return LiveKeys(view, db, first, last, keys_max, keys);
+  };
+  bool drawn = false;
+  const Status status = DrawFromSpace(kBuckets, total, kRandomTries, Crowded::kHalve, collect, key, &drawn);
+  return status != Status::kOk || drawn ? status : RandomInSlot(view, db, collect, key);
 }
 
 Status Keyspace::SetExpire(WriteTxn& txn, DbIndex db, const HashedKey& key, int64_t expire_ms) {

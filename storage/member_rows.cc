@@ -4,6 +4,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "storage/fair_draw.h"
 #include "storage/key_codec.h"
 #include "storage/random.h"
 #include "storage/storage.h"
@@ -12,16 +13,11 @@ namespace basalt::storage {
 namespace {
 
 constexpr uint64_t kHashes = 1ull << 32;
-// Below this many members, all are looked at.
-constexpr uint64_t kEnumerateMax = 64;
-// An interval of the hash order that is expected to hold kExpected members, of which k are found, is accepted with
-// probability k / kCapacity: so every member has the same chance, however many share its interval.
-constexpr uint64_t kExpected = 16;
-constexpr uint64_t kCapacity = 32;
 // The members that are left may stand close together (those that SSCAN showed first were removed): of up to
-// kCloseMembersMax, one pass draws when an interval holds too many, or after kMissesMax draws that hit none.
+// kCloseMembersMax, one pass draws when an interval holds too many, or after kCloseTries draws that hit none.
 constexpr uint64_t kCloseMembersMax = 4096;
-constexpr int kMissesMax = 16;
+constexpr int kCloseTries = 16;
+constexpr int kTries = 128;
 // When more than one of so many members is wanted, one pass over all of them costs less than drawing each.
 constexpr uint64_t kDrawFraction = 32;
 
@@ -116,55 +112,36 @@ Status MemberRows::Scan(ReadView& view, uint64_t object_id, uint64_t cursor, uin
 }
 
 Status MemberRows::Random(ReadView& view, uint64_t object_id, uint64_t total, Row* row) {
+  if (total > kDrawEnumerateMax) {
+    const auto collect = [&](uint64_t first, uint64_t last, uint64_t rows_max, std::vector<Row>* rows) {
+      return Collect(view, object_id, first, last, rows_max, rows);
+    };
+    const bool few = total <= kCloseMembersMax;
+    bool drawn = false;
+    const Status status = DrawFromSpace(kHashes, total, few ? kCloseTries : kTries,
+                                        few ? Crowded::kGiveUp : Crowded::kHalve, collect, row, &drawn);
+    if (status != Status::kOk || drawn) return status;
+    if (!few && view.tier() == ReadTier::kMemory) return Status::kIncomplete;
+  }
   std::vector<Row> rows;
-  if (total <= kEnumerateMax) {
-    const Status status = Collect(view, object_id, 0, kHashes, UINT64_MAX, &rows);
-    if (status != Status::kOk) return status;
-    if (rows.empty()) return Status::kCorruption;  // the header says otherwise
-    *row = std::move(rows[RandomBelow(rows.size())]);
-    return Status::kOk;
-  }
-  const uint64_t intervals = std::max<uint64_t>(1, std::min(total / kExpected, kHashes));
-  const uint64_t width = (kHashes + intervals - 1) / intervals;
-  for (int misses = 0; total > kCloseMembersMax || misses < kMissesMax; ++misses) {
-    uint64_t first = RandomBelow(intervals) * width;
-    uint64_t last = std::min(first + width, kHashes);
-    if (first >= last) continue;  // rounding left the last intervals empty
-    bool close = false;
-    while (true) {
-      rows.clear();
-      const Status status = Collect(view, object_id, first, last, kCapacity + 1, &rows);
-      if (status != Status::kOk) return status;
-      if (rows.size() <= kCapacity || last - first == 1) break;
-      close = total <= kCloseMembersMax;
-      if (close) break;
-      const uint64_t middle = first + (last - first) / 2;
-      (RandomBelow(2) == 0 ? last : first) = middle;
-    }
-    if (close) break;
-    if (!rows.empty() && RandomBelow(kCapacity) < rows.size()) {
-      *row = std::move(rows[RandomBelow(rows.size())]);
-      return Status::kOk;
-    }
-  }
-  rows.clear();
   const Status status = SampleInOnePass(view, object_id, total, 1, &rows);
   if (status != Status::kOk) return status;
-  if (rows.empty()) return Status::kCorruption;
+  if (rows.empty()) return Status::kCorruption;  // the header says otherwise
   *row = std::move(rows[0]);
   return Status::kOk;
 }
 
 Status MemberRows::RandomDistinct(ReadView& view, uint64_t object_id, uint64_t total, uint64_t count,
                                   std::vector<Row>* rows) {
-  if (total <= kEnumerateMax || count > total / kDrawFraction) {
+  if (total <= kDrawEnumerateMax || count > total / kDrawFraction) {
     const size_t first = rows->size();
     const Status status = SampleInOnePass(view, object_id, total, count, rows);
     std::shuffle(rows->begin() + static_cast<ptrdiff_t>(first), rows->end(), Random64());
     return status;
   }
   std::unordered_set<std::string> drawn;
-  while (drawn.size() < count) {
+  for (uint64_t i = 0; drawn.size() < count; ++i) {
+    if (i > kDrawFraction * count) return Status::kCorruption;  // at most one in kDrawFraction was drawn before
     Row row;
     const Status status = Random(view, object_id, total, &row);
     if (status != Status::kOk) return status;
