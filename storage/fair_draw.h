@@ -13,8 +13,8 @@ namespace basalt::storage {
 
 // Draws one of many things that lie in the order of a hash, in [0, space), without looking at all of them (DESIGN §4,
 // fair random): an interval that is expected to hold kDrawExpected, of which k are found, is accepted with probability
-// k / kDrawCapacity. So each has the same chance, however many share its interval; a seek to a random place would favour
-// those behind large gaps.
+// k / kDrawCapacity. So each has the same chance, however many share its interval; a seek to a random place would
+// favour those behind large gaps.
 //
 // `collect(first, last, max, std::vector<Item>*)` appends those of [first, last), at most `max`. Pure but for that.
 inline constexpr uint64_t kDrawEnumerateMax = 64;  // so few are better looked at one and all

@@ -8,26 +8,19 @@
 
 #include "storage/collection.h"
 #include "storage/key_codec.h"
+#include "storage/member_cursor.h"
 #include "storage/member_rows.h"
 #include "storage/new_object.h"
 #include "storage/packed.h"
-#include "storage/set_cursor.h"
 #include "storage/set_store.h"
 
 namespace basalt::storage {
 namespace {
 
-// Rows of all cursors of one command together, and of one.
-constexpr size_t kCursorRowsTotal = 16384;
-constexpr size_t kCursorRowsMax = 512;
 // To go through all rows of a set costs less than to look up one of so many.
 constexpr uint64_t kRowsPerLookup = 8;
 // Packed sets with more members than this together are merged, too.
 constexpr uint64_t kSmallUnionMax = 4000;
-
-size_t CursorRows(size_t sets) {
-  return std::clamp<size_t>(kCursorRowsTotal / std::max<size_t>(sets, 1), 8, kCursorRowsMax);
-}
 
 uint64_t CountOf(const RecordPtr& set) { return set == nullptr ? 0 : ElementCount(*set); }
 
@@ -63,7 +56,7 @@ class Probe {
  private:
   ReadView& view_;
   const Record& set_;
-  std::optional<SetCursor> cursor_;
+  std::optional<MemberCursor> cursor_;
   bool begun_ = false;
 };
 
@@ -72,7 +65,7 @@ enum class Keep : uint8_t { kInAll, kInNone };
 class Filter {
  public:
   Filter(ReadView& view, const Record& first, std::span<const Record* const> others, Keep keep)
-      : view_(view), first_(first), keep_(keep), cursor_rows_(CursorRows(others.size() + 1)) {
+      : view_(view), first_(first), keep_(keep), cursor_rows_(MemberCursor::RowsEach(others.size() + 1)) {
     probes_.reserve(others.size());
     for (const Record* other : others) {
       probes_.emplace_back(view, *other, ElementCount(first), !IsPacked(first), cursor_rows_);
@@ -89,7 +82,7 @@ class Filter {
       }
       return reader.done() ? Status::kOk : Status::kCorruption;
     }
-    SetCursor cursor(view_, first_, cursor_rows_);
+    MemberCursor cursor(view_, first_, cursor_rows_);
     while (true) {
       Status status = cursor.Next();
       if (status != Status::kOk || cursor.done()) return status;
@@ -145,23 +138,23 @@ Status UniteSmall(std::span<const RecordPtr> sets, const SetAlgebra::Visitor& vi
 
 // All of them in the order of their places, each place once.
 Status UniteByMerging(ReadView& view, std::span<const RecordPtr> sets, const SetAlgebra::Visitor& visit) {
-  std::vector<SetCursor> cursors;
+  std::vector<MemberCursor> cursors;
   cursors.reserve(sets.size());
-  std::vector<SetCursor*> heap;  // the smallest place on top
+  std::vector<MemberCursor*> heap;  // the smallest place on top
   for (const RecordPtr& set : sets) {
     if (set == nullptr) continue;
-    SetCursor& cursor = cursors.emplace_back(view, *set, CursorRows(sets.size()));
+    MemberCursor& cursor = cursors.emplace_back(view, *set, MemberCursor::RowsEach(sets.size()));
     const Status status = cursor.Next();
     if (status != Status::kOk) return status;
     if (!cursor.done()) heap.push_back(&cursor);
   }
-  const auto later = [](const SetCursor* a, const SetCursor* b) { return a->place() > b->place(); };
+  const auto later = [](const MemberCursor* a, const MemberCursor* b) { return a->place() > b->place(); };
   std::make_heap(heap.begin(), heap.end(), later);
   std::string last;
   bool any = false;
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), later);
-    SetCursor& cursor = *heap.back();
+    MemberCursor& cursor = *heap.back();
     if (!any || cursor.place() != last) {
       any = true;
       last = cursor.place();

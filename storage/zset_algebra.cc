@@ -8,7 +8,7 @@
 
 #include "storage/collection.h"
 #include "storage/key_codec.h"
-#include "storage/member_rows.h"
+#include "storage/member_cursor.h"
 #include "storage/set_store.h"
 #include "storage/zset_rows.h"
 #include "storage/zset_writer.h"
@@ -16,127 +16,26 @@
 namespace basalt::storage {
 namespace {
 
-constexpr size_t kObjectIdBytes = 8;
-constexpr size_t kPageBytesMax = 64 << 10;
-constexpr size_t kPageRowsMax = 512;
 // An operand that is so many times larger than the one that leads is asked for each member instead of being read.
 constexpr uint64_t kProbeFactor = 16;
 
 bool IsZset(const Record& record) { return record.type() == ValueType::kZset; }
 
-// Goes through the members of one operand in the order of their hash. Between two calls the view may be read otherwise.
-// On one command's stack.
-class ScoredCursor {
- public:
-  ScoredCursor(ReadView& view, const Record& record) : view_(view), record_(record) {}
-
-  // To the first member, and to each next.
-  Status Next() {
-    if (started_ && ++at_ < page_.size()) return Status::kOk;
-    started_ = true;
-    page_.clear();
-    bytes_.clear();
-    at_ = 0;
-    if (!more_) return Status::kOk;
-    return IsPacked(record_) ? FillFromPacked() : FillFromRows();
-  }
-  // To the first member that is not before `place`.
-  Status SkipTo(std::string_view place) {
-    Status status = started_ ? Status::kOk : Next();
-    while (status == Status::kOk && !done() && this->place() < place) status = Next();
-    return status;
-  }
-  bool done() const { return at_ == page_.size(); }
-  // What the order is by: hash and member. Lives until the next call.
-  std::string_view place() const { return std::string_view(bytes_).substr(page_[at_].offset, page_[at_].size); }
-  std::string_view member() const { return place().substr(kMemberKeyPrefixBytes - kObjectIdBytes); }
-  double score() const { return page_[at_].score; }
-
- private:
-  struct Row {
-    size_t offset, size;
-    double score;
-  };
-
-  void Append(std::string_view place, double score) {
-    page_.push_back({bytes_.size(), place.size(), score});
-    bytes_.append(place);
-  }
-
-  Status FillFromPacked() {
-    more_ = false;
-    KeyBuffer key;
-    const auto append = [&](double score, std::string_view member) {
-      MemberRows::EncodeKey(view_.storage(), 0, member, &key);
-      Append(key.view().substr(kObjectIdBytes), score);
-      return true;
-    };
-    const Status status =
-        IsZset(record_)
-            ? ZsetStore::ForEach(view_, record_, append)
-            : SetStore::ForEach(view_, record_, [&append](std::string_view member) { return append(1, member); });
-    std::sort(page_.begin(), page_.end(), [this](const Row& a, const Row& b) {
-      const std::string_view bytes = bytes_;
-      return bytes.substr(a.offset, a.size) < bytes.substr(b.offset, b.size);
-    });
-    return status;
-  }
-
-  Status FillFromRows() {
-    const uint64_t id = record_.header().object_id;
-    KeyBuffer upper;
-    EncodeMemberBound(id, 1ull << 32, &upper);
-    if (lower_.empty()) {
-      KeyBuffer lower;
-      EncodeMemberBound(id, 0, &lower);
-      lower_ = lower.view();
-    }
-    more_ = false;
-    bool damaged = false;
-    const auto visit = [&](std::string_view key, std::string_view value) {
-      double score = 1;
-      damaged = key.size() < kMemberKeyPrefixBytes || (IsZset(record_) && !DecodeRowScore(value, &score));
-      if (damaged) return false;
-      more_ = page_.size() == kPageRowsMax || bytes_.size() >= kPageBytesMax;
-      if (!more_) Append(key.substr(kObjectIdBytes), score);
-      return !more_;
-    };
-    const Status status = ScanRows(view_, RowFamily::kData, lower_, upper.view(), visit);
-    if (status != Status::kOk) return status;
-    if (damaged) return Status::kCorruption;
-    if (more_) {  // the key right behind the last one
-      lower_.resize(kObjectIdBytes);
-      lower_.append(bytes_, page_.back().offset);
-      lower_.push_back('\0');
-    }
-    return Status::kOk;
-  }
-
-  ReadView& view_;
-  const Record& record_;
-  bool started_ = false;
-  bool more_ = true;   // there may be rows behind the page
-  std::string lower_;  // … from this key on
-  std::string bytes_;  // of the page
-  std::vector<Row> page_;
-  size_t at_ = 0;
-};
-
 // An operand that is asked whether it has the members of another.
 class Follower {
  public:
-  Follower(ReadView& view, const ZsetInput& input, uint64_t leader_count)
+  Follower(ReadView& view, const ZsetInput& input, uint64_t leader_count, size_t cursor_rows)
       : view_(view),
         record_(*input.record),
         weight_(input.weight),
         probes_(!IsPacked(record_) && ElementCount(record_) / kProbeFactor > leader_count),
-        cursor_(view, record_) {}
+        cursor_(view, record_, cursor_rows) {}
 
   bool probes() const { return probes_; }
   double weight() const { return weight_; }
 
   // kNotFound: it has no such member. `leader` goes from one member to the next.
-  Status Find(const ScoredCursor& leader, double* score) {
+  Status Find(const MemberCursor& leader, double* score) {
     if (probes_) {
       *score = 1;
       return IsZset(record_) ? ZsetStore::Score(view_, record_, leader.member(), score)
@@ -154,7 +53,7 @@ class Follower {
   const Record& record_;
   const double weight_;
   const bool probes_;
-  ScoredCursor cursor_;
+  MemberCursor cursor_;
 };
 
 // What Redis does to a target with one more score; a sum of both infinities is 0.
@@ -192,25 +91,27 @@ std::vector<const ZsetInput*> BySize(std::span<const ZsetInput> inputs) {
 Status Unite(ZsetAlgebra::Aggregate aggregate, ReadView& view, std::span<const ZsetInput> inputs,
              const MemberVisitor& visit) {
   struct Operand {
-    ScoredCursor cursor;
+    MemberCursor cursor;
     double weight;
   };
   std::vector<std::unique_ptr<Operand>> operands;
+  const size_t cursor_rows = MemberCursor::RowsEach(inputs.size());
   for (const ZsetInput* input : BySize(inputs)) {
     if (CountOf(*input) == 0) continue;
-    operands.push_back(std::unique_ptr<Operand>(new Operand{ScoredCursor(view, *input->record), input->weight}));
+    operands.push_back(
+        std::unique_ptr<Operand>(new Operand{MemberCursor(view, *input->record, cursor_rows), input->weight}));
     const Status status = operands.back()->cursor.Next();
     if (status != Status::kOk) return status;
   }
   while (true) {
-    const ScoredCursor* first = nullptr;
+    const MemberCursor* first = nullptr;
     for (const auto& operand : operands) {
       if (!operand->cursor.done() && (first == nullptr || operand->cursor.place() < first->place()))
         first = &operand->cursor;
     }
     if (first == nullptr) return Status::kOk;
     const std::string place(first->place());
-    const std::string_view member = std::string_view(place).substr(kMemberKeyPrefixBytes - kObjectIdBytes);
+    const std::string_view member = MemberCursor::MemberOf(place);
     double score = 0;
     bool any = false;
     for (const auto& operand : operands) {
@@ -231,8 +132,11 @@ Status Intersect(ZsetAlgebra::Aggregate aggregate, ReadView& view, std::span<con
   const uint64_t smallest = CountOf(*sorted.front());
   if (smallest == 0) return Status::kOk;
   std::vector<std::unique_ptr<Follower>> others;
-  for (size_t i = 1; i < sorted.size(); ++i) others.push_back(std::make_unique<Follower>(view, *sorted[i], smallest));
-  ScoredCursor leader(view, *sorted.front()->record);
+  const size_t cursor_rows = MemberCursor::RowsEach(inputs.size());
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    others.push_back(std::make_unique<Follower>(view, *sorted[i], smallest, cursor_rows));
+  }
+  MemberCursor leader(view, *sorted.front()->record, cursor_rows);
   Status status = leader.Next();
   for (; status == Status::kOk && !leader.done(); status = leader.Next()) {
     double score = Weighted(leader.score(), sorted.front()->weight);
@@ -254,10 +158,11 @@ Status Subtract(ReadView& view, std::span<const ZsetInput> inputs, const MemberV
   const uint64_t count = CountOf(inputs.front());
   if (count == 0) return Status::kOk;
   std::vector<std::unique_ptr<Follower>> others;
+  const size_t cursor_rows = MemberCursor::RowsEach(inputs.size());
   for (const ZsetInput& input : inputs.subspan(1)) {
-    if (CountOf(input) != 0) others.push_back(std::make_unique<Follower>(view, input, count));
+    if (CountOf(input) != 0) others.push_back(std::make_unique<Follower>(view, input, count, cursor_rows));
   }
-  ScoredCursor leader(view, *inputs.front().record);
+  MemberCursor leader(view, *inputs.front().record, cursor_rows);
   Status status = leader.Next();
   for (; status == Status::kOk && !leader.done(); status = leader.Next()) {
     Status found = Status::kNotFound;

@@ -10,22 +10,27 @@
 
 namespace basalt::storage {
 
-// Goes through the members of one set in the order of their hash, in which all sets are stored: what is merged needs no
-// table in memory. Between two calls the view may be read and written otherwise.
+// Goes through the members of one set or sorted set in the order of their hash, in which all of them are stored: what
+// is merged needs no table in memory. Between two calls the view may be read and written otherwise.
 //
 // On one command's stack; the view outlives it, and so does the record.
-class SetCursor {
+class MemberCursor {
  public:
   // Memory for up to `rows_max` members, or kBytesPerRow for each, and one member.
-  SetCursor(ReadView& view, const Record& record, size_t rows_max);
-  SetCursor(SetCursor&&) = default;
+  MemberCursor(ReadView& view, const Record& record, size_t rows_max);
+  MemberCursor(MemberCursor&&) = default;
+  // For so many cursors at once: together they stay within some MB.
+  static size_t RowsEach(size_t cursors);
 
   // To the first member, and to each next.
   Status Next();
+  // To the first member that is not before `place`.
+  Status SkipTo(std::string_view place);
   bool done() const { return at_ == places_.size(); }
   // What the order is by: hash and member. Lives until the next call of Next().
   std::string_view place() const { return std::string_view(bytes_).substr(places_[at_].offset, places_[at_].size); }
   std::string_view member() const { return MemberOf(place()); }
+  double score() const { return places_[at_].score; }  // 1 in a set
 
   static std::string_view MemberOf(std::string_view place);
 
@@ -34,8 +39,9 @@ class SetCursor {
 
   struct Place {
     size_t offset, size;
+    double score;
   };
-  void Append(std::string_view place);
+  void Append(std::string_view place, double score);
   Status FillFromPacked();
   Status FillFromRows();
 
