@@ -65,20 +65,22 @@ bool CommitGroup::ShouldCommit(uint64_t now_ns) const {
 
 bool CommitGroup::Commit(Stall stall) {
   FlushReady();
-  if (!txn_.HasPendingWrites()) {
-    CHECK(dependents_.empty());
-    txn_.Abort();  // only locks
-    return true;
-  }
-  uint64_t sequence = 0;
-  const storage::Status status = txn_.Commit(&observer_, stall == Stall::kFail, &sequence);
-  if (status == storage::Status::kIncomplete) return false;
-  if (status == storage::Status::kOk) {
-    KeepUnsynced(sequence);
+  if (txn_.HasPendingWrites()) {
+    uint64_t sequence = 0;
+    const storage::Status status = txn_.Commit(this, stall == Stall::kFail, &sequence);
+    if (status == storage::Status::kIncomplete) return false;
+    if (status == storage::Status::kOk) {
+      KeepUnsynced(sequence);
+    } else {
+      LOG(ERROR) << "commit failed: " << storage::StatusName(status);
+      outbox_.RollbackTo(0);
+      FailDependents(status);
+    }
   } else {
-    LOG(ERROR) << "commit failed: " << storage::StatusName(status);
-    FailDependents(status);
+    Tell();
+    txn_.Abort();  // only locks
   }
+  if (dependents_.empty()) return true;
   dependents_.clear();
 
   std::vector<Member> members = std::exchange(members_, {});
@@ -92,6 +94,20 @@ bool CommitGroup::Commit(Stall stall) {
   }
   FlushReady();
   return true;
+}
+
+void CommitGroup::OnCommitted(std::span<const storage::Change> changes) {
+  observer_.OnCommitted(changes);
+  Tell();
+}
+
+void CommitGroup::Tell() {
+  if (outbox_.empty()) return;
+  outbox_.Deliver(services_, [this](net::ConnId author, std::string_view resp) {
+    for (Member& member : members_) {
+      if (member.batch->conn == author) member.batch->replies.Append(resp);
+    }
+  });
 }
 
 void CommitGroup::KeepUnsynced(uint64_t sequence) {

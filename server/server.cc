@@ -8,11 +8,13 @@
 #include <random>
 
 #include "net/transport.h"
+#include "server/acl/user_registry.h"
 #include "server/backup_runner.h"
 #include "server/blocked_keys.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_effects.h"
@@ -23,6 +25,8 @@
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
 #include "server/process_info.h"
+#include "server/pubsub.h"
+#include "server/scripting/scripting.h"
 #include "server/services.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -112,11 +116,12 @@ class Server::Impl {
       : storage(std::move(opened)),
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
-        effects(watches, blocked_keys),
+        effects(watches, blocked_keys, pubsub, tracking),
         pause(*storage, parked),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
-                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors, .backups = backups,
+                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
+                 .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
         executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
@@ -182,10 +187,14 @@ class Server::Impl {
   WatchTable watches;
   ParkedRegistry parked;
   BlockedKeys blocked_keys;
+  PubSub pubsub;
+  ClientTracking tracking;
+  UserRegistry users;
   CommitEffects effects;
   ClientPause pause;
   MemoryLimit memory_limit;
   MonitorHub monitors;
+  Scripting scripting;
   BackupRunner backups;
   Services services;
   CommandExecutor executor;
