@@ -8,6 +8,7 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
+#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -227,8 +228,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
   if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
 
-  // What was said before is sent before it is said by a message.
-  if (spec.Has(kCmdRepliesByPush) && !thread.group->current().replies.empty()) {
+  const uint64_t flags = spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  if (PubSub::MustSendFirst(session, spec, flags)) {
     thread.group->End(Then::kContinue, thread.lane);
     return Next::kTakenOff;
   }
@@ -348,7 +349,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     reply.Error(line);
   }
   Account(context, command, db, thread.now_ns - started_ns, status);
-  if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
+  if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
     thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
@@ -458,7 +459,9 @@ CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
-  services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
+  net::BatchPtr batch = thread.group->TakeCurrent();
+  AboutToSend(services_.config.current(), *batch);
+  services_.parked.Park(std::move(batch), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }
 
