@@ -92,6 +92,7 @@ class WorkerThread {
   bool WriteOut(Slot& slot);
   void Update(Slot& slot);
   [[nodiscard]] bool Arm(Slot& slot);
+  [[nodiscard]] bool ArmFor(Slot& slot, uint32_t wants);
   void Account(Slot& slot);
   void ArmLimitTimers(Slot& slot);
 
