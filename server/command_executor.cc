@@ -330,7 +330,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   context.wake_ = session.wake;
   Status status = spec.handler(context);
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
-  if (txn != nullptr && keeps_changes) Invalidate(*txn, session, outbox);
+  if (txn != nullptr && keeps_changes) {
+    Invalidate(*txn, session, outbox);
+    outbox.AnnounceNewKeys(services_.config.current().notify_keyspace_events, session.conn.id, *txn, outbox_mark);
+  }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
@@ -364,9 +367,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
 // The keys that the command has changed are to leave the caches of clients, once it is committed.
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
-  auto add = [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); };
-  txn.VisitCommandChanges([](void* context, const storage::CommandChange& change) { (*static_cast<decltype(add)*>(context))(change); },
-                          &add);
+  storage::VisitCommandChanges(
+      txn, [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); });
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
@@ -381,6 +383,10 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
   const Status status = spec.handler(context);
+  if (status.ok()) {
+    const uint32_t configured = services_.config.current().notify_keyspace_events;
+    outer.outbox.AnnounceNewKeys(configured, outer.session.conn.id, txn, outbox_mark);
+  }
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
     outer.reply.buffer().Truncate(from);

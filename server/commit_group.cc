@@ -7,6 +7,7 @@
 
 #include "net/reply_builder.h"
 #include "net/transport.h"
+#include "server/config_table.h"
 #include "server/services.h"
 #include "server/status.h"
 #include "storage/storage.h"
@@ -28,7 +29,9 @@ uint64_t MonotonicNs() {
 }
 
 CommitGroup::CommitGroup(const Services& services, storage::CommitObserver& observer)
-    : services_(services), observer_(observer), txn_(services.storage) {}
+    : services_(services), observer_(observer), txn_(services.storage) {
+  txn_.SetExpiryListener(this);
+}
 
 CommitGroup::~CommitGroup() { CHECK(empty()) << "a commit group ends with its batches sent"; }
 
@@ -99,6 +102,11 @@ bool CommitGroup::Commit(Stall stall) {
 void CommitGroup::OnCommitted(std::span<const storage::Change> changes) {
   observer_.OnCommitted(changes);
   Tell();
+}
+
+void CommitGroup::OnExpiryMet(storage::DbIndex db, std::string_view key, storage::ExpiredPart part) {
+  const uint32_t configured = services_.config.current().notify_keyspace_events;
+  outbox_.Expired(configured, current().conn, db, key, part);
 }
 
 void CommitGroup::Tell() {

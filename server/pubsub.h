@@ -1,7 +1,6 @@
 #pragma once
 
 #include "server/outbox.h"
-#include "storage/write_txn.h"
 
 namespace basalt {
 
@@ -11,8 +10,6 @@ namespace basalt {
 class PubSub {
  public:
   void Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author);
-  // A key has expired: the event of class x. Under its lock.
-  void OnExpired(const storage::Change& change);
 };
 
 }  // namespace basalt

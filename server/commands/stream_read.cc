@@ -287,7 +287,8 @@ Status XReadGroup(CommandContext& ctx) {
       }
     }
     StreamGroupWriter::Consumer consumer;
-    BASALT_RETURN_IF_ERROR(read.writer.FindConsumer(options.consumer, StreamStore::IfMissing::kCreate, &consumer));
+    BASALT_RETURN_IF_ERROR(
+        FindOrMakeConsumer(ctx, ctx.arg(options.keys_at + i), options.consumer, &read.writer, &consumer));
     read.writer.SetSeen(consumer);
     const StreamId delivered = read.writer.group().last_id;
     if (read.history) {
