@@ -8,7 +8,6 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
-#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -17,6 +16,7 @@
 #include "server/latency_monitor.h"
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -105,10 +105,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), session);
-      break;
-    }
+    if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -169,7 +166,7 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return Ok();
+  return PubSub::CheckMayRun(session, spec);
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
@@ -339,7 +336,11 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
-  if (!keeps_changes || RunsElsewhere(status)) outbox.RollbackTo(outbox_mark);
+  if (RunsElsewhere(status)) {
+    outbox.RollbackTo(outbox_mark);
+  } else if (!keeps_changes) {
+    outbox.RollbackChangesTo(outbox_mark);
+  }
 
   if (!status.ok()) batch.replies.Truncate(from);
   if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
@@ -390,7 +391,7 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
     outer.reply.buffer().Truncate(from);
-    outer.outbox.RollbackTo(outbox_mark);
+    RunsElsewhere(status) ? outer.outbox.RollbackTo(outbox_mark) : outer.outbox.RollbackChangesTo(outbox_mark);
   }
   if (RunsElsewhere(status)) return status;
   CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";

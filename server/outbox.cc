@@ -1,5 +1,6 @@
 #include "server/outbox.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -35,7 +36,8 @@ void Outbox::AnnounceNewKeys(uint32_t configured, net::ConnId author, const stor
   const std::vector<Slot> told(slots_.begin() + static_cast<ptrdiff_t>(mark), slots_.end());
   slots_.resize(mark);
   const auto announce = [&](decltype(created)::value_type& key) {
-    if (std::exchange(key.second, false)) KeyEvent(configured, kEventNew, author, key.first.first, "new", key.first.second);
+    if (std::exchange(key.second, false))
+      KeyEvent(configured, kEventNew, author, key.first.first, "new", key.first.second);
   };
   for (const Slot& slot : told) {
     if (slot.kind == Kind::kKeyEvent && (slot.event_class & kBeforeCreation) == 0) {
@@ -52,6 +54,15 @@ void Outbox::RollbackTo(size_t mark) {
   if (mark == slots_.size()) return;
   bytes_.resize(slots_[mark].at);
   slots_.resize(mark);
+}
+
+void Outbox::RollbackChangesTo(size_t mark) {
+  if (mark == slots_.size()) return;
+  const auto changes = std::remove_if(
+      slots_.begin() + static_cast<ptrdiff_t>(mark), slots_.end(),
+      [](const Slot& slot) { return slot.kind != Kind::kKeyEvent || (slot.event_class & kEventKeyMiss) == 0; });
+  if (changes == slots_.begin() + static_cast<ptrdiff_t>(mark)) return RollbackTo(mark);
+  slots_.erase(changes, slots_.end());
 }
 
 void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {

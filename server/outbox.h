@@ -65,6 +65,8 @@ class Outbox {
   // Around a command: RollbackTo(Mark()) forgets what came since.
   size_t Mark() const { return slots_.size(); }
   void RollbackTo(size_t mark);
+  // The same of a command that was answered, or waits: what it did not find it told for good.
+  void RollbackChangesTo(size_t mark);
 
   // Tells everyone, and is empty afterwards. Called with the locks of the changed keys held, so that messages are in
   // the order of commits.

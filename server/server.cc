@@ -127,6 +127,7 @@ class Server::Impl {
         expiry_effects(services, effects),
         executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
+  ~Impl() { storage->SetExpireObserver(nullptr); }  // what it tells of goes before the storage
 
   bool OpenTransport(std::string* error) {
     transport = net::Transport::Open(TransportOptionsOf(services.config.current()), TunablesOf(services.config.current()),
@@ -134,6 +135,9 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
+    pubsub.SetSink({.push = [this](net::ConnId conn, PubSub::Bytes bytes) { transport->Push(conn, std::move(bytes)); },
+                    .push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
+                    .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
   }
@@ -163,6 +167,10 @@ class Server::Impl {
       if (transport->Rebind(next.bind, static_cast<uint16_t>(next.port), &reason)) return true;
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
+    });
+    config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
+      for (const auto& client : clients.All()) transport->SetOutputLimit(client->conn.id, OutputLimitOf(next, *client));
+      return true;
     });
     config.OnChange({"loglevel"}, [](const ConfigSnapshot& next, std::string*) {
       SetLogLevel(next.loglevel);

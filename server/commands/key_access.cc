@@ -47,7 +47,7 @@ storage::Status CountLookup(CommandContext& ctx, const storage::HashedKey& key, 
     ++ctx.keyspace_hits;
   } else if (status == storage::Status::kNotFound) {
     ++ctx.keyspace_misses;
-    NotifyKey(ctx, kEventKeyMiss, "keymiss", key.key);
+    if (ctx.wake() != Wake::kTimeout) NotifyKey(ctx, kEventKeyMiss, "keymiss", key.key);  // else told before it waited
   }
   return status;
 }
