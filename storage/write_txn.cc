@@ -65,7 +65,8 @@ void WriteTxn::VisitCommandChanges(void (*visit)(void* context, const CommandCha
     seen[undo.entry] = true;
     const Impl::Entry& entry = impl.entries[undo.entry];
     const bool expired = entry.expired && !undo.expired;
-    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !expired, entry.current != nullptr, expired});
+    const bool ended = expired || (entry.hash_expired && !undo.hash_expired);
+    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !ended, entry.current != nullptr, expired});
   }
 }
 
@@ -81,6 +82,7 @@ void WriteTxn::RollbackCommand() {
     entry.changed = undo.changed;
     entry.expired = undo.expired;
     entry.fields_expired = undo.fields_expired;
+    entry.hash_expired = undo.hash_expired;
     impl.undo.pop_back();
   }
   impl.TruncateRows(mark.rows);
@@ -276,6 +278,7 @@ void WriteTxn::NoteFieldsExpired(DbIndex db, const HashedKey& key, ExpiredPart p
   Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
   impl_->Remember(entry);
   entry->fields_expired = true;
+  if (part == ExpiredPart::kAllFields) entry->hash_expired = true;
   if (impl_->expiry_listener != nullptr) impl_->expiry_listener->OnExpiryMet(db, key.key, part);
 }
 

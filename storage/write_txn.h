@@ -49,7 +49,7 @@ struct Change {
 struct CommandChange {
   DbIndex db;
   HashedKey key;
-  bool existed;  // before the command
+  bool existed;  // before the command; not if it was found to have expired, or the last field of its hash
   bool exists;   // after it
   bool expired;  // its time had come when the command met it
 };

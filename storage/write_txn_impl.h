@@ -37,6 +37,7 @@ class WriteTxn::Impl {
     bool changed = false;         // observers are to know
     bool expired = false;         // its time had come at some point of this group
     bool fields_expired = false;  // the same of fields of the hash that it holds, or held
+    bool hash_expired = false;    // … of the last of them: what it holds now is another hash, if any
 
     HashedKey hashed() const { return {key, hash}; }
     bool written() const { return original.get() != current.get(); }
@@ -57,6 +58,7 @@ class WriteTxn::Impl {
     bool changed;
     bool expired;
     bool fields_expired;
+    bool hash_expired;
   };
 
   struct Remap {
@@ -155,7 +157,7 @@ class WriteTxn::Impl {
 
   void Remember(Entry* entry) {
     undo.push_back({static_cast<uint32_t>(entry - entries.data()), entry->current, entry->changed, entry->expired,
-                    entry->fields_expired});
+                    entry->fields_expired, entry->hash_expired});
     changed = true;
   }
 

@@ -11,6 +11,7 @@ import difflib
 import glob
 import os
 import sys
+import time
 
 import run as runner
 import script as scripts
@@ -37,6 +38,8 @@ class Listener(runner.Run):
         if step.is_directive and step.text[1:].split(" ")[0] in SKIPPED_DIRECTIVES:
             return
         super().step(step)
+        if step.text.startswith(("!send ", "!raw ")):
+            time.sleep(0.05)  # nobody waits for what they do
         self.heard.append("%d: %s%s" % (step.line_number, "@%s " % step.client if step.client != "main" else "", step.text[:90]))
         self.heard += ["    " + event for event in runner.read_messages(self.listener)]
 

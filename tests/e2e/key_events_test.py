@@ -158,6 +158,12 @@ class KeyEvents(BasaltTest):
         self.heard()
         self.assertEqual(self.main.call("HGETALL", "h"), [])
         self.assertEqual(self.heard(), ["hexpired h", "del h"])
+        self.main.call("HSET", "h", "a", 1)
+        self.main.call("HPEXPIRE", "h", 1, "FIELDS", 1, "a")
+        time.sleep(0.05)
+        self.heard()
+        self.main.call("HINCRBY", "h", "a", 1)
+        self.assertEqual(self.heard(), ["hexpired h", "del h", "new h", "hincrby h"])
 
     def test_a_subscriber_hears_its_own_commands_behind_their_replies(self):
         client = self.client()
