@@ -328,13 +328,20 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   context.wake_ = session.wake;
   Status status = spec.handler(context);
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
-  if (txn != nullptr && keeps_changes) Invalidate(*txn, session, outbox);
+  if (txn != nullptr && keeps_changes) {
+    Invalidate(*txn, session, outbox);
+    outbox.AnnounceNewKeys(services_.config.current().notify_keyspace_events, session.conn.id, *txn, outbox_mark);
+  }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
-  if (!keeps_changes || RunsElsewhere(status)) outbox.RollbackTo(outbox_mark);
+  if (RunsElsewhere(status)) {
+    outbox.RollbackTo(outbox_mark);
+  } else if (!keeps_changes) {
+    outbox.RollbackChangesTo(outbox_mark);
+  }
 
   if (!status.ok()) batch.replies.Truncate(from);
   if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
@@ -362,9 +369,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
 // The keys that the command has changed are to leave the caches of clients, once it is committed.
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
-  auto add = [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); };
-  txn.VisitCommandChanges([](void* context, const storage::CommandChange& change) { (*static_cast<decltype(add)*>(context))(change); },
-                          &add);
+  storage::VisitCommandChanges(
+      txn, [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); });
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
@@ -379,10 +385,14 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
   const Status status = spec.handler(context);
+  if (status.ok()) {
+    const uint32_t configured = services_.config.current().notify_keyspace_events;
+    outer.outbox.AnnounceNewKeys(configured, outer.session.conn.id, txn, outbox_mark);
+  }
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
     outer.reply.buffer().Truncate(from);
-    outer.outbox.RollbackTo(outbox_mark);
+    RunsElsewhere(status) ? outer.outbox.RollbackTo(outbox_mark) : outer.outbox.RollbackChangesTo(outbox_mark);
   }
   if (RunsElsewhere(status)) return status;
   CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";

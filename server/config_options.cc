@@ -403,8 +403,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::notify_keyspace_events,
      .help = "Events that are published: K keyspace channels, E keyevent channels, g generic, $ string, l list, s set, "
              "h hash, z sorted set, x expired, "
-             "e evicted, t stream, m key miss, n new key, A for g$lshzxetd. Events are delivered from the release that "
-             "has SUBSCRIBE."},
+             "e evicted, t stream, m key miss, n new key, A for g$lshzxetd."},
 
     // ---- encodings ----
     {.name = "hash-max-listpack-entries",

@@ -1,22 +1,68 @@
 #include "server/outbox.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "server/client_tracking.h"
 #include "server/pubsub.h"
 #include "server/services.h"
 
 namespace basalt {
 
-void Outbox::Add(Kind kind, KeyEventClass event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
+void Outbox::Add(Kind kind, uint32_t event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
                  std::string_view second) {
   slots_.push_back({kind, event_class, db, author, bytes_.size(), first.size(), second.size()});
   bytes_ += first;
   bytes_ += second;
 }
 
+void Outbox::Expired(uint32_t configured, net::ConnId author, storage::DbIndex db, std::string_view key,
+                     storage::ExpiredPart part) {
+  if (part == storage::ExpiredPart::kKey) return KeyEvent(configured, kEventExpired, author, db, "expired", key);
+  KeyEvent(configured, kEventHash, author, db, "hexpired", key);
+  if (part == storage::ExpiredPart::kAllFields) KeyEvent(configured, kEventGeneric, author, db, "del", key);
+}
+
+void Outbox::AnnounceNewKeys(uint32_t configured, net::ConnId author, const storage::WriteTxn& txn, size_t mark) {
+  if (!WantsKeyEvent(configured, kEventNew)) return;
+  std::map<std::pair<storage::DbIndex, std::string_view>, bool> created;  // and whether that is still to be told
+  storage::VisitCommandChanges(txn, [&created](const storage::CommandChange& change) {
+    if (!change.existed && change.exists) created.emplace(std::pair(change.db, change.key.key), true);
+  });
+  if (created.empty()) return;
+  // Of a key that is not there yet these are told.
+  constexpr uint32_t kBeforeCreation = kEventExpired | kEventKeyMiss;
+  const std::vector<Slot> told(slots_.begin() + static_cast<ptrdiff_t>(mark), slots_.end());
+  slots_.resize(mark);
+  const auto announce = [&](decltype(created)::value_type& key) {
+    if (std::exchange(key.second, false))
+      KeyEvent(configured, kEventNew, author, key.first.first, "new", key.first.second);
+  };
+  for (const Slot& slot : told) {
+    if (slot.kind == Kind::kKeyEvent && (slot.event_class & kBeforeCreation) == 0) {
+      const auto key = created.find({slot.db, Second(slot)});
+      if (key != created.end() && (slot.event_class & kEventNew) != 0) key->second = false;
+      if (key != created.end()) announce(*key);
+    }
+    slots_.push_back(slot);
+  }
+  for (auto& key : created) announce(key);
+}
+
 void Outbox::RollbackTo(size_t mark) {
   if (mark == slots_.size()) return;
   bytes_.resize(slots_[mark].at);
   slots_.resize(mark);
+}
+
+void Outbox::RollbackChangesTo(size_t mark) {
+  if (mark == slots_.size()) return;
+  const auto changes = std::remove_if(
+      slots_.begin() + static_cast<ptrdiff_t>(mark), slots_.end(),
+      [](const Slot& slot) { return slot.kind != Kind::kKeyEvent || (slot.event_class & kEventKeyMiss) == 0; });
+  if (changes == slots_.begin() + static_cast<ptrdiff_t>(mark)) return RollbackTo(mark);
+  slots_.erase(changes, slots_.end());
 }
 
 void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {

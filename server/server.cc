@@ -18,6 +18,7 @@
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_effects.h"
+#include "server/expiry_effects.h"
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/logging.h"
@@ -116,15 +117,17 @@ class Server::Impl {
       : storage(std::move(opened)),
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
-        effects(watches, blocked_keys, pubsub, tracking),
+        effects(watches, blocked_keys, tracking),
         pause(*storage, parked),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
                  .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
                  .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
+        expiry_effects(services, effects),
         executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
+  ~Impl() { storage->SetExpireObserver(nullptr); }  // what it tells of goes before the storage
 
   bool OpenTransport(std::string* error) {
     transport = net::Transport::Open(TransportOptionsOf(services.config.current()), TunablesOf(services.config.current()),
@@ -163,10 +166,6 @@ class Server::Impl {
       if (transport->Rebind(next.bind, static_cast<uint16_t>(next.port), &reason)) return true;
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
-    });
-    config.OnChange({"notify-keyspace-events"}, [this](const ConfigSnapshot& next, std::string*) {
-      pubsub.SetKeyEvents(next.notify_keyspace_events);
-      return true;
     });
     config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
       for (const auto& client : clients.All()) transport->SetOutputLimit(client->conn.id, OutputLimitOf(next, *client));
@@ -207,6 +206,7 @@ class Server::Impl {
   Scripting scripting;
   BackupRunner backups;
   Services services;
+  ExpiryEffects expiry_effects;
   CommandExecutor executor;
   ClientHandler handler;
   std::unique_ptr<net::Transport> transport;
@@ -224,8 +224,7 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
-  impl.pubsub.SetKeyEvents(config.current().notify_keyspace_events);
-  impl.storage->SetExpireObserver(&impl.effects);
+  impl.storage->SetExpireObserver(&impl.expiry_effects);
   if (!impl.OpenTransport(error)) return nullptr;
   impl.RegisterAppliers();
   return server;

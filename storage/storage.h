@@ -137,7 +137,8 @@ class Storage {
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
   bool expire_paused() const;
-  // Told about the keys that the expire cycle removed (the same observer as commits have). Set before clients arrive.
+  // Told about what the expire cycle removed. Set before clients arrive, and to null when they have gone, before the
+  // observer ends.
   void SetExpireObserver(class CommitObserver* observer);
   uint64_t RunGarbageCycle(uint64_t rows_max);
   void Compact();  // everything; slow

@@ -171,6 +171,12 @@ Status Restore(CommandContext& ctx) {
   if (!expired && (options.idle_seconds || options.frequency)) {
     ctx.txn().Enlist(std::make_shared<AccessSetter>(ctx, options));
   }
+  if (expired) {
+    NotifyStored(ctx, kEventGeneric, {}, key.key, 0);
+  } else {
+    NotifyKey(ctx, kEventNew, "new", key.key);  // also when something was replaced
+    NotifyKey(ctx, kEventGeneric, "restore", key.key);
+  }
   ctx.reply.Ok();
   return Ok();
 }

@@ -32,6 +32,7 @@ Status Del(CommandContext& ctx) {
     if (found == storage::Status::kNotFound) continue;
     if (found != storage::Status::kOk) return found;
     ctx.txn().Erase(ctx.db(), key);
+    NotifyKey(ctx, kEventGeneric, "del", key.key);
     ++removed;
   }
   ctx.reply.Integer(removed);
@@ -77,6 +78,17 @@ Status FindForWrite(CommandContext& ctx, DbIndex db, const HashedKey& key, bool*
   return Ok();
 }
 
+// Redis removes what a target held before it adds what it gets: it is new, whatever it was.
+void NotifyReplaced(CommandContext& ctx, DbIndex db, std::string_view key) {
+  NotifyKey(ctx, kEventNew, db, "new", key);
+}
+
+void NotifyRenamed(CommandContext& ctx) {
+  NotifyReplaced(ctx, ctx.db(), ctx.arg(2));
+  NotifyKey(ctx, kEventGeneric, "rename_from", ctx.arg(1));
+  NotifyKey(ctx, kEventGeneric, "rename_to", ctx.arg(2));
+}
+
 Status Rename(CommandContext& ctx) {
   bool exists = false;
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), ctx.key(1), &exists));
@@ -84,6 +96,7 @@ Status Rename(CommandContext& ctx) {
   if (ctx.arg(1) != ctx.arg(2)) {
     BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), ctx.key(2), &exists));
     BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), ctx.key(1), ctx.db(), ctx.key(2)));
+    NotifyRenamed(ctx);
   }
   ctx.reply.Ok();
   return Ok();
@@ -96,6 +109,7 @@ Status RenameNx(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), ctx.key(2), &target_exists));  // also when it is the same key
   if (!target_exists) {
     BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), ctx.key(1), ctx.db(), ctx.key(2)));
+    NotifyRenamed(ctx);
   }
   ctx.reply.Integer(target_exists ? 0 : 1);
   return Ok();
@@ -122,7 +136,12 @@ Status Move(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), key, &source_exists));
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, target_db, key, &target_exists));
   const bool moves = source_exists && !target_exists;
-  if (moves) BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), key, target_db, key));
+  if (moves) {
+    BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), key, target_db, key));
+    NotifyReplaced(ctx, target_db, key.key);
+    NotifyKey(ctx, kEventGeneric, "move_from", key.key);
+    NotifyKey(ctx, kEventGeneric, target_db, "move_to", key.key);
+  }
   ctx.reply.Integer(moves ? 1 : 0);
   return Ok();
 }
@@ -159,6 +178,8 @@ Status Copy(CommandContext& ctx) {
     const bool has_rows = source->header().object_id != 0;
     if (has_rows && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
     BASALT_RETURN_IF_ERROR(Keyspace::Copy(ctx.txn(), ctx.db(), ctx.key(1), options.db, ctx.key(2)));
+    NotifyReplaced(ctx, options.db, ctx.arg(2));
+    NotifyKey(ctx, kEventGeneric, options.db, "copy_to", ctx.arg(2));
   }
   ctx.reply.Integer(copies ? 1 : 0);
   return Ok();

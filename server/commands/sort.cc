@@ -416,6 +416,7 @@ class Sort {
     } else if (old != nullptr) {
       txn.Erase(ctx_.db(), destination);
     }
+    NotifyStored(ctx_, kEventList, "sortstore", destination.key, values.size());
     ctx_.reply.Integer(static_cast<int64_t>(values.size()));
     return Ok();
   }
