@@ -1,5 +1,6 @@
 #include "server/client_handler.h"
 
+#include "server/acl/permission.h"
 #include "server/client_registry.h"
 #include "server/command_executor.h"
 #include "server/config_table.h"
@@ -21,13 +22,13 @@ constexpr char kProtectedModeRefusal[] =
 
 }  // namespace
 
-net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session) {
+net::ConnSettings SettingsOf(const ConfigSnapshot& config, bool must_authenticate, const Session& session) {
   const ClientOutputLimit& limit = config.output_limit(session.monitor ? ClientClass::kReplica : ClientClass::kNormal);
   net::ConnSettings settings;
   settings.close_after_reply = session.close_after_reply;
   settings.idle_timeout_exempt = session.monitor;
   settings.parser.bulk_bytes_max = static_cast<uint64_t>(config.proto_max_bulk_len);
-  settings.parser.authenticated = session.authenticated;
+  settings.parser.authenticated = session.authenticated || !must_authenticate;
   settings.output = {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
   return settings;
 }
@@ -38,14 +39,14 @@ net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& inf
     services_.stats.RejectedConnection();
     return {.client = nullptr, .refusal = "-ERR max number of clients reached\r\n", .settings = {}};
   }
-  if (config.protected_mode && config.requirepass.empty() && !info.loopback) {
+  if (config.protected_mode && services_.users.default_user()->nopass() && !info.loopback) {
     services_.stats.RejectedConnection();
     return {.client = nullptr, .refusal = kProtectedModeRefusal, .settings = {}};
   }
   auto session = std::make_unique<Session>(info, services_.clients.NextId());
-  session->authenticated = config.requirepass.empty();
+  SetDefaultUser(services_, *session);
   services_.clients.Add(session->info);
-  net::ConnSettings settings = SettingsOf(config, *session);
+  net::ConnSettings settings = SettingsOf(config, services_.users.NewClientsMustAuthenticate(), *session);
   return {.client = std::move(session), .refusal = {}, .settings = settings};
 }
 

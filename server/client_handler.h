@@ -28,6 +28,7 @@ class ClientHandler final : public net::RequestHandler {
 };
 
 // The connection settings that follow from the configuration and the client's state.
-net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session);
+// `must_authenticate`: UserRegistry::NewClientsMustAuthenticate().
+net::ConnSettings SettingsOf(const ConfigSnapshot& config, bool must_authenticate, const Session& session);
 
 }  // namespace basalt

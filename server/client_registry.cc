@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/transport.h"
+
 namespace basalt {
 
 ClientInfo::ClientInfo(const net::ConnInfo& conn, uint64_t id, int64_t created_unix_ms)
@@ -48,6 +50,12 @@ void ClientRegistry::Add(std::shared_ptr<ClientInfo> client) {
 void ClientRegistry::Remove(uint64_t id) {
   std::lock_guard lock(mu_);
   clients_.erase(id);
+}
+
+void ClientRegistry::Kill(ClientInfo& client, net::Transport* transport) {
+  client.killed.store(true);
+  Remove(client.id);
+  if (transport != nullptr) transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
 std::shared_ptr<ClientInfo> ClientRegistry::Find(uint64_t id) const {

@@ -13,6 +13,8 @@
 
 namespace basalt {
 
+namespace net { class Transport; }
+
 // What other threads may see of a client (CLIENT LIST, the filters of CLIENT KILL). Numbers are relaxed atomics, written by the holder of
 // the Session; strings are guarded. Shared by the Session and the ClientRegistry.
 class ClientInfo {
@@ -55,6 +57,9 @@ class ClientRegistry {
   uint64_t NextId() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
   void Add(std::shared_ptr<ClientInfo> client);
   void Remove(uint64_t id);
+  // The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
+  // not see it. Then the connection is ended. Not for the client whose command runs: its reply would not be sent.
+  void Kill(ClientInfo& client, net::Transport* transport);
   std::shared_ptr<ClientInfo> Find(uint64_t id) const;
   std::vector<std::shared_ptr<ClientInfo>> All() const;  // by ascending id
   size_t size() const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "net/transport.h"
+#include "server/acl/permission.h"
 #include "server/blocked_keys.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
@@ -98,6 +99,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
   const uint64_t started_ns = thread.now_ns = MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
+    if (UserIsStale(services_, session)) RefreshUser(services_, session);
     if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
     if (session.close_after_reply) {
       current.protocol_error.reset();
@@ -106,7 +108,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       current.next = static_cast<uint32_t>(current.commands.size());
     }
     if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), session);
+      current.settings = SettingsOf(services_.config.current(), services_.users.NewClientsMustAuthenticate(), session);
       break;
     }
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
@@ -137,7 +139,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   }
   const CommandSpec* spec = command->spec;
   const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
-  error = CheckGates(session, *spec, flags);
+  error = CheckGates(session, *command, argv, flags);
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
@@ -155,9 +157,14 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   return RunPrepared(thread, session, *command, argv);
 }
 
-Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
-  if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
+Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
+                                   uint64_t flags) const {
+  const CommandSpec& spec = *command.spec;
+  if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  if (!session.user->unrestricted() && session.wake != Wake::kTimeout) {
+    BASALT_RETURN_IF_ERROR(CheckPermission(services_, session, command, argv, AclContext::kCommand));
+  }
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
   if (needs_memory && memory_limit_.exceeded()) {

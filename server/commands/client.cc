@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "net/transport.h"
+#include "server/acl/user_registry.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/commands/client_names.h"
@@ -102,7 +103,7 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     } else if (EqualsIgnoreCase(option, "laddr")) {
       filter->local_address = value;
     } else if (EqualsIgnoreCase(option, "user")) {
-      if (value != "default") return Status::Message("ERR No such user '" + std::string(value) + "'");
+      if (ctx.services.users.Find(value) == nullptr) return Status::Message("ERR No such user '" + std::string(value) + "'");
       filter->user = value;
     } else if (EqualsIgnoreCase(option, "skipme")) {
       filter->skip_me = EqualsIgnoreCase(value, "yes");
@@ -112,14 +113,6 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     }
   }
   return Ok();
-}
-
-// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
-// not see it. Then the connection is ended.
-void KillClient(CommandContext& ctx, ClientInfo& client) {
-  client.killed.store(true);
-  ctx.services.clients.Remove(client.id);
-  if (ctx.services.transport != nullptr) ctx.services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
 Status Kill(CommandContext& ctx) {
@@ -140,7 +133,7 @@ Status Kill(CommandContext& ctx) {
     if (self)
       ctx.session.close_after_reply = true;
     else
-      KillClient(ctx, *client);
+      ctx.services.clients.Kill(*client, ctx.services.transport);
   }
   if (!old_form) {
     ctx.reply.Integer(killed);
