@@ -1,11 +1,13 @@
 #include "server/client_handler.h"
 
+#include "net/transport.h"
 #include "server/acl/permission.h"
 #include "server/client_registry.h"
 #include "server/command_executor.h"
 #include "server/config_table.h"
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/stats.h"
 #include "server/watch_table.h"
@@ -22,15 +24,33 @@ constexpr char kProtectedModeRefusal[] =
 
 }  // namespace
 
-net::ConnSettings SettingsOf(const ConfigSnapshot& config, bool must_authenticate, const Session& session) {
-  const ClientOutputLimit& limit = config.output_limit(session.monitor ? ClientClass::kReplica : ClientClass::kNormal);
+net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& client) {
+  ClientClass client_class = ClientClass::kNormal;
+  if (client.monitor.load(std::memory_order_relaxed)) {
+    client_class = ClientClass::kReplica;
+  } else if (client.subscribed()) {
+    client_class = ClientClass::kPubsub;
+  }
+  const ClientOutputLimit& limit = config.output_limit(client_class);
+  return {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
+}
+
+net::ConnSettings SettingsOf(const Services& services, const Session& session) {
+  const ConfigSnapshot& config = services.config.current();
   net::ConnSettings settings;
   settings.close_after_reply = session.close_after_reply;
-  settings.idle_timeout_exempt = session.monitor;
+  settings.idle_timeout_exempt = session.monitor || session.info->subscribed();
   settings.parser.bulk_bytes_max = static_cast<uint64_t>(config.proto_max_bulk_len);
-  settings.parser.authenticated = session.authenticated || !must_authenticate;
-  settings.output = {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
+  settings.parser.authenticated = session.authenticated || !services.users.NewClientsMustAuthenticate();
+  settings.output = OutputLimitOf(config, *session.info);
   return settings;
+}
+
+void KillClient(const Services& services, ClientInfo& client) {
+  client.killed.store(true);
+  services.clients.Remove(client.id);
+  services.pubsub.Drop(client.conn.id);
+  if (services.transport != nullptr) services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
 net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& info) {
@@ -46,7 +66,7 @@ net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& inf
   auto session = std::make_unique<Session>(info, services_.clients.NextId());
   SetDefaultUser(services_, *session);
   services_.clients.Add(session->info);
-  net::ConnSettings settings = SettingsOf(config, services_.users.NewClientsMustAuthenticate(), *session);
+  net::ConnSettings settings = SettingsOf(services_, *session);
   return {.client = std::move(session), .refusal = {}, .settings = settings};
 }
 
@@ -54,6 +74,7 @@ void ClientHandler::OnDisconnect(std::unique_ptr<net::ClientState> client, net::
   auto& session = static_cast<Session&>(*client);
   services_.watches.Forget(session.watch);
   if (session.monitor) services_.monitors.Remove(session.conn.id);
+  if (session.info->subscribed()) services_.pubsub.Drop(session.conn.id);
   services_.clients.Remove(session.id);
 }
 

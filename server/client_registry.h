@@ -13,8 +13,6 @@
 
 namespace basalt {
 
-namespace net { class Transport; }
-
 // What other threads may see of a client (CLIENT LIST, the filters of CLIENT KILL). Numbers are relaxed atomics, written by the holder of
 // the Session; strings are guarded. Shared by the Session and the ClientRegistry.
 class ClientInfo {
@@ -32,10 +30,15 @@ class ClientInfo {
   std::atomic<uint8_t> resp{2};
   std::atomic<bool> no_evict{false}, no_touch{false}, monitor{false}, blocked{false}, close_asap{false}, reply_off{false};
   std::atomic<uint32_t> subscriptions{0}, pattern_subscriptions{0}, shard_subscriptions{0};
+  std::atomic<size_t> subscription_bytes{0};  // part of tot-mem=
   std::atomic<const char*> last_command{"NULL"};  // full lower-case name, static storage
   std::atomic<uint64_t> commands{0};
   // Set by CLIENT KILL; the executor checks it before every command and every commit.
   std::atomic<bool> killed{false};
+
+  // To anything. A client of RESP2 then runs only a few commands, and none is cut off for being idle.
+  bool subscribed() const;
+  void ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_t shard_channels, size_t bytes);
 
   std::string name() const;
   std::string user() const;
@@ -57,9 +60,6 @@ class ClientRegistry {
   uint64_t NextId() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
   void Add(std::shared_ptr<ClientInfo> client);
   void Remove(uint64_t id);
-  // The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
-  // not see it. Then the connection is ended. Not for the client whose command runs: its reply would not be sent.
-  void Kill(ClientInfo& client, net::Transport* transport);
   std::shared_ptr<ClientInfo> Find(uint64_t id) const;
   std::vector<std::shared_ptr<ClientInfo>> All() const;  // by ascending id
   size_t size() const;

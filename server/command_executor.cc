@@ -9,7 +9,6 @@
 #include "net/transport.h"
 #include "server/acl/permission.h"
 #include "server/blocked_keys.h"
-#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -18,6 +17,7 @@
 #include "server/latency_monitor.h"
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -107,10 +107,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), services_.users.NewClientsMustAuthenticate(), session);
-      break;
-    }
+    if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -176,7 +173,7 @@ Status CommandExecutor::CheckGates(Session& session, const Command& command, std
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return Ok();
+  return PubSub::CheckMayRun(session, spec);
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
@@ -322,6 +319,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const int64_t now_ms = services_.storage.NowMs();
   const storage::DbIndex db = session.db;
   const auto from = batch.replies.End();
+  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   net::ReplyBuilder reply(&batch.replies, session.resp);
@@ -363,7 +361,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   if (!thread.outbox.empty()) {
     thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
   }
-  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   session.Publish();
   return Ok();
 }

@@ -1,10 +1,13 @@
 #include "server/acl/permission.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "server/client_registry.h"
 #include "server/commands/client_text.h"
 #include "server/config_table.h"
+#include "server/pubsub.h"
 #include "server/stats.h"
 #include "storage/storage.h"
 
@@ -63,11 +66,23 @@ void RefreshUser(const Services& services, Session& session) {
   session.users_version = services.users.version();  // before the look: a change after it is seen the next time
   UserPtr user = services.users.Find(session.user->name());
   if (user != nullptr && user->identity() == session.user->identity()) {
-    session.user = std::move(user);
+    const UserPtr before = std::exchange(session.user, std::move(user));
+    if (session.info->subscribed() && session.user->LosesChannelsOf(*before) &&
+        ListensToForbidden(services, *session.info, *session.user)) {
+      session.close_after_reply = true;
+    }
     return;
   }
   SetUser(services, session, services.users.default_user(), false);
   session.close_after_reply = true;
+}
+
+bool ListensToForbidden(const Services& services, const ClientInfo& client, const User& user) {
+  if (!client.subscribed()) return false;
+  const std::vector<PubSub::Subscription> subscriptions = services.pubsub.SubscriptionsOf(client.conn.id);
+  return std::any_of(subscriptions.begin(), subscriptions.end(), [&](const PubSub::Subscription& subscription) {
+    return !user.MayUseChannel(subscription.name, subscription.kind == TopicKind::kPattern);
+  });
 }
 
 Status CheckPermission(const Services& services, Session& session, const Command& command,

@@ -21,13 +21,16 @@ enum class AclContext : uint8_t {
   kScript,   // a script or a function
 };
 
-// Brings the session's user up to date. A user that was deleted since (or replaced, by ACL LOAD) leaves a connection that
-// may do nothing and ends after the running command.
+// Brings the session's user up to date. If it was deleted since (or replaced, by ACL LOAD), the connection may do nothing
+// any more, and ends after the running command; so does one that listens to a channel which its user lost.
 void RefreshUser(const Services& services, Session& session);
 // Whether RefreshUser() has something to do: asked before every command.
 inline bool UserIsStale(const Services& services, const Session& session) {
   return session.users_version != services.users.version();
 }
+
+// Whether the client is subscribed to something that `user` may not have.
+bool ListensToForbidden(const Services& services, const ClientInfo& client, const User& user);
 
 // Whether the session's user may run this call: kOk, or the error reply. A denial goes into ACL LOG and the statistics.
 Status CheckPermission(const Services& services, Session& session, const Command& command,

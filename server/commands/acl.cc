@@ -7,6 +7,7 @@
 
 #include "server/acl/permission.h"
 #include "server/acl/user_registry.h"
+#include "server/client_handler.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
@@ -75,10 +76,19 @@ Status GetUser(CommandContext& ctx) {
   return Ok();
 }
 
-// Ends the connections of a user. One's own ends after the reply.
+// Ends the connections of a user that is no more. One's own ends after the reply: RefreshUser().
 void EndClients(CommandContext& ctx, std::string_view user) {
   for (const auto& client : ctx.services.clients.All()) {
-    if (client->id != ctx.session.id && client->user() == user) ctx.services.clients.Kill(*client, ctx.services.transport);
+    if (client->id != ctx.session.id && client->user() == user) KillClient(ctx.services, *client);
+  }
+}
+
+// Ends the connections that listen to what their user may not hear any more.
+void EndSubscribers(CommandContext& ctx, const User& user) {
+  for (const auto& client : ctx.services.clients.All()) {
+    if (client->id != ctx.session.id && client->user() == user.name() && ListensToForbidden(ctx.services, *client, user)) {
+      KillClient(ctx.services, *client);
+    }
   }
 }
 
@@ -88,6 +98,8 @@ Status SetUserCommand(CommandContext& ctx) {
   UserRegistry::Change change;
   std::string error;
   if (!ctx.services.users.Set(name, ctx.argv.subspan(3), &change, &error)) return Status::Message("ERR " + error);
+  if (change.before != nullptr && change.after->LosesChannelsOf(*change.before)) EndSubscribers(ctx, *change.after);
+  RefreshUser(ctx.services, ctx.session);
   ctx.reply.Ok();
   return Ok();
 }

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "net/transport.h"
 #include "server/acl/user_registry.h"
+#include "server/client_handler.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/commands/client_names.h"
@@ -11,6 +11,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/parked_registry.h"
+#include "server/pubsub.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -28,7 +29,6 @@ uint64_t RespBytes(std::span<const std::string_view> argv) {
 
 std::string LineOf(CommandContext& ctx, const ClientInfo& client) {
   const bool self = client.id == ctx.session.id;
-  if (self) ctx.session.info->last_command.store(ctx.spec.name.data(), std::memory_order_relaxed);
   return ClientLine(client, ctx.now_ms(), self ? RespBytes(ctx.argv) : 0) + '\n';
 }
 
@@ -133,7 +133,7 @@ Status Kill(CommandContext& ctx) {
     if (self)
       ctx.session.close_after_reply = true;
     else
-      ctx.services.clients.Kill(*client, ctx.services.transport);
+      KillClient(ctx.services, *client);
   }
   if (!old_form) {
     ctx.reply.Integer(killed);
