@@ -179,8 +179,10 @@ Status CommandExecutor::CheckGates(Session& session, const Command& command, std
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
 void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
   const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
+  session.grant.Release();  // it may have waited for them, and be refused now that it has them
+  session.needs_gate = false;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
-  if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
+  if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);

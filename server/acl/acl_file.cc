@@ -30,9 +30,10 @@ std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
   return parts;
 }
 
-// What is wrong with the rules of one line; of those that are no unknown names only the first, which may be the cause of
-// the others.
-std::string ApplyLine(std::span<const std::string_view> words, const AclDefaults& defaults, const std::string& where, User* user) {
+// What is wrong with the rules of one line; of those that are no unknown names only the first, which may be the cause
+// of the others.
+std::string ApplyLine(std::span<const std::string_view> words, const AclDefaults& defaults, const std::string& where,
+                      User* user) {
   std::vector<std::string> rules;
   std::string unmatched;
   if (!JoinSelectorWords(words, &rules, &unmatched)) return where + ": Unmatched parenthesis in selector definition.";
@@ -42,7 +43,8 @@ std::string ApplyLine(std::span<const std::string_view> words, const AclDefaults
     const std::string_view rule = Trim(untrimmed, "\t\r\n");
     const RuleError error = user->Apply(rule, defaults);
     if (error == RuleError::kUnknownCommand) {
-      errors += where + ": Error in applying operation '" + std::string(rule) + "': " + std::string(RuleErrorText(error)) + ". ";
+      errors += where + ": Error in applying operation '" + std::string(rule) +
+                "': " + std::string(RuleErrorText(error)) + ". ";
     } else if (error != RuleError::kNone && !std::exchange(told, true)) {
       errors += where + ": " + std::string(RuleErrorText(error)) + ". ";
     }

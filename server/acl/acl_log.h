@@ -23,7 +23,7 @@ class AclLog {
     Context context = Context::kTopLevel;
     std::string object;  // the command's name, the key, or the channel
     std::string user;
-    std::string client;  // its line of CLIENT LIST, of the last time
+    std::string client;                      // its line of CLIENT LIST, of the last time
     int64_t created_ms = 0, updated_ms = 0;  // Unix time
   };
 

@@ -48,11 +48,12 @@ std::string_view ReasonInExec(AclDenial denial) {
   return "no permission";
 }
 
-Status Denied(const AclVerdict& verdict, const User& user, const Command& command, std::span<const std::string_view> argv,
-              AclContext context) {
+Status Denied(const AclVerdict& verdict, const User& user, const Command& command,
+              std::span<const std::string_view> argv, AclContext context) {
   if (context == AclContext::kExec) {
     return Status::Message(
-        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is "
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command "
+        "is "
         "no longer allowed for the following reason: " +
         std::string(ReasonInExec(verdict.denial)));
   }
@@ -73,7 +74,7 @@ void RefreshUser(const Services& services, Session& session) {
     }
     return;
   }
-  SetUser(services, session, services.users.default_user(), false);
+  SetUser(session, services.users.default_user(), false);
   session.close_after_reply = true;
 }
 
@@ -92,14 +93,16 @@ Status CheckPermission(const Services& services, Session& session, const Command
   if (user.unrestricted()) return Ok();
   const AclVerdict verdict = user.Check(command, argv);
   if (verdict.allowed()) return Ok();
-  if (context == AclContext::kCommand) session.info->last_command.store(command.name().data(), std::memory_order_relaxed);
+  if (context == AclContext::kCommand)
+    session.info->last_command.store(command.name().data(), std::memory_order_relaxed);
   Record(services, session, verdict.denial, LogContext(session, context),
          verdict.denial == AclDenial::kCommand ? command.name() : argv[verdict.index], user.name());
   return Denied(verdict, user, command, argv, context);
 }
 
-void SetUser(const Services& services, Session& session, UserPtr user, bool authenticated) {
-  session.users_version = services.users.version();
+void SetUser(Session& session, UserPtr user, bool authenticated) {
+  session.users_version =
+      0;  // of no registry: whether it has changed since it was found is asked before the next command
   session.info->SetUser(user->name());
   session.user = std::move(user);
   session.authenticated = authenticated;
@@ -112,14 +115,14 @@ Status Authenticate(const Services& services, Session& session, std::string_view
     Record(services, session, AclDenial::kAuth, LogContext(session, AclContext::kCommand), command_word, name);
     return ErrorCode::kWrongPass;
   }
-  SetUser(services, session, std::move(user), true);
+  SetUser(session, std::move(user), true);
   return Ok();
 }
 
 void SetDefaultUser(const Services& services, Session& session) {
   UserPtr user = services.users.default_user();
   const bool authenticated = user->nopass() && user->enabled();
-  SetUser(services, session, std::move(user), authenticated);
+  SetUser(session, std::move(user), authenticated);
 }
 
 std::string DenialText(const AclVerdict& verdict, const User& user, const Command& command,

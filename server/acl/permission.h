@@ -21,8 +21,8 @@ enum class AclContext : uint8_t {
   kScript,   // a script or a function
 };
 
-// Brings the session's user up to date. If it was deleted since (or replaced, by ACL LOAD), the connection may do nothing
-// any more, and ends after the running command; so does one that listens to a channel which its user lost.
+// Brings the session's user up to date. If it was deleted since (or replaced, by ACL LOAD), the connection may do
+// nothing any more, and ends after the running command; so does one that listens to a channel which its user lost.
 void RefreshUser(const Services& services, Session& session);
 // Whether RefreshUser() has something to do: asked before every command.
 inline bool UserIsStale(const Services& services, const Session& session) {
@@ -37,7 +37,7 @@ Status CheckPermission(const Services& services, Session& session, const Command
                        std::span<const std::string_view> argv, AclContext context);
 
 // Makes `user` that of the session, as AUTH, HELLO and RESET do.
-void SetUser(const Services& services, Session& session, UserPtr user, bool authenticated);
+void SetUser(Session& session, UserPtr user, bool authenticated);
 // AUTH and HELLO. `command_word`: as the client wrote it, for ACL LOG.
 Status Authenticate(const Services& services, Session& session, std::string_view command_word, std::string_view name,
                     std::string_view password);

@@ -113,7 +113,8 @@ RuleError Selector::AddKeyPattern(std::string_view rule) {
   const std::string_view pattern = rule.substr(at);
   // Redis 7.2.4 takes "%~pattern", and crashes when it is shown.
   if (access == 0 || HasBlanks(pattern)) return RuleError::kSyntax;
-  const auto known = std::find_if(keys_.begin(), keys_.end(), [&](const KeyPattern& key) { return key.pattern == pattern; });
+  const auto known =
+      std::find_if(keys_.begin(), keys_.end(), [&](const KeyPattern& key) { return key.pattern == pattern; });
   if (known != keys_.end()) {
     known->access |= access;
   } else {
@@ -238,15 +239,15 @@ bool Selector::AllowsKey(std::string_view key, uint32_t key_flags) const {
 bool Selector::AllowsAnyKey(uint32_t key_flags) const {
   const uint8_t access = AccessOf(key_flags);
   return all_keys_ || std::any_of(keys_.begin(), keys_.end(), [&](const KeyPattern& key) {
-    return (key.access & access) == access && key.pattern == "*";
-  });
+           return (key.access & access) == access && key.pattern == "*";
+         });
 }
 
 // The pattern of a PSUBSCRIBE must be allowed literally: what it matches cannot be compared.
 bool Selector::AllowsChannel(std::string_view channel, bool is_pattern) const {
   return all_channels_ || std::any_of(channels_.begin(), channels_.end(), [&](const std::string& pattern) {
-    return is_pattern ? pattern == channel : GlobMatch(pattern, channel);
-  });
+           return is_pattern ? pattern == channel : GlobMatch(pattern, channel);
+         });
 }
 
 // ---- texts ----

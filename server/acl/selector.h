@@ -49,9 +49,9 @@ class AclCall {
   std::optional<KeyPositions> keys_;
 };
 
-// A set of permissions: commands, key patterns, channel patterns. A user has one of its own, the root, and may have more;
-// a call must be allowed as a whole by one of them.
-// The rules: https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
+// A set of permissions: commands, key patterns, channel patterns. A user has one of its own, the root, and may have
+// more; a call must be allowed as a whole by one of them. The rules:
+// https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
 class Selector {
  public:
   // Without any permission but the default one.

@@ -15,9 +15,8 @@ namespace {
 constexpr size_t kHashDigits = 64;
 
 bool IsPasswordHash(std::string_view text) {
-  return text.size() == kHashDigits && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == kHashDigits &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // A rule inside of "(…)". No word but the last ends with the bracket that ends the selector.
@@ -34,7 +33,9 @@ std::string QuoteRule(const std::string& word) {
   return !word.empty() && word.find_first_of("\"'\\") == std::string::npos ? word : QuoteWord(word);
 }
 
-User::User(std::string name, const AclDefaults& defaults) : name_(std::move(name)) { selectors_.emplace_back(defaults); }
+User::User(std::string name, const AclDefaults& defaults) : name_(std::move(name)) {
+  selectors_.emplace_back(defaults);
+}
 
 std::vector<std::string_view> User::Flags() const {
   std::vector<std::string_view> flags = {enabled_ ? "on" : "off"};
@@ -47,8 +48,8 @@ std::vector<std::string_view> User::Flags() const {
 
 RuleError User::Apply(std::string_view rule, const AclDefaults& defaults) {
   const RuleError error = ApplyToUser(rule, defaults);
-  unrestricted_ =
-      std::any_of(selectors_.begin(), selectors_.end(), [](const Selector& selector) { return selector.unrestricted(); });
+  unrestricted_ = std::any_of(selectors_.begin(), selectors_.end(),
+                              [](const Selector& selector) { return selector.unrestricted(); });
   return error;
 }
 
@@ -110,7 +111,8 @@ size_t User::Items() const {
   return items;
 }
 
-bool JoinSelectorWords(std::span<const std::string_view> words, std::vector<std::string>* rules, std::string* unmatched) {
+bool JoinSelectorWords(std::span<const std::string_view> words, std::vector<std::string>* rules,
+                       std::string* unmatched) {
   bool open = false;
   for (const std::string_view word : words) {
     if (open) {
@@ -137,7 +139,8 @@ bool User::ApplyAll(std::span<const std::string_view> words, const AclDefaults& 
     RuleError refused = Apply(rule, defaults);
     if (refused == RuleError::kNone && Items() > kItemsMax) refused = RuleError::kTooMany;
     if (refused == RuleError::kNone) continue;
-    *error = "Error in ACL SETUSER modifier '" + rule + "': " + std::string(RuleErrorText(refused));
+    *error =
+        "Error in ACL SETUSER modifier '" + std::string(rule.c_str()) + "': " + std::string(RuleErrorText(refused));
     return false;
   }
   return true;
@@ -152,7 +155,8 @@ AclVerdict User::Check(const Command& command, std::span<const std::string_view>
   for (const Selector& selector : selectors_) {
     const AclVerdict verdict = selector.Check(call);
     if (verdict.allowed()) return verdict;
-    if (verdict.denial > worst.denial || (verdict.denial == worst.denial && verdict.index > worst.index)) worst = verdict;
+    if (verdict.denial > worst.denial || (verdict.denial == worst.denial && verdict.index > worst.index))
+      worst = verdict;
   }
   return worst;
 }

@@ -12,8 +12,8 @@
 
 namespace basalt {
 
-// A user: passwords, and what it may do. Changed by rules while one thread has it; once it is published (UserPtr) nothing
-// changes any more, so any thread may look: a change makes a new one.
+// A user: passwords, and what it may do. Changed by rules while one thread has it; once it is published (UserPtr)
+// nothing changes any more, so any thread may look: a change makes a new one.
 class User {
  public:
   // Off, without password or permission.
@@ -32,8 +32,8 @@ class User {
   void set_identity(uint64_t identity) { identity_ = identity; }
 
   // ---- rules ----
-  // One rule of the user or of its root selector: "on", ">secret", "reset", "(+get ~k*)", "+get", … Nothing changes when
-  // it is refused.
+  // One rule of the user or of its root selector: "on", ">secret", "reset", "(+get ~k*)", "+get", … Nothing changes
+  // when it is refused.
   RuleError Apply(std::string_view rule, const AclDefaults& defaults);
   // All rules, in Redis' lenient form: a selector may be spread over several words. False: *error is ACL SETUSER's text
   // without the code word, and the user is to be thrown away.
@@ -45,7 +45,8 @@ class User {
   // Whether it may do everything: the one test that such users cost.
   bool unrestricted() const { return unrestricted_; }
   AclVerdict Check(const Command& command, std::span<const std::string_view> argv) const;
-  // Whether it may run this call and could name any key in it besides: for commands whose keys come out of data (SORT BY).
+  // Whether it may run this call and could name any key in it besides: for commands whose keys come out of data (SORT
+  // BY).
   bool MayUseAnyKey(const Command& command, std::span<const std::string_view> argv, uint32_t key_flags) const;
   bool MayUseChannel(std::string_view channel, bool is_pattern) const;
   // Whether a subscriber may have channels that `before` allowed and this user does not.
@@ -53,7 +54,8 @@ class User {
   // In constant time, as far as it is about the password.
   bool AcceptsPassword(std::string_view password) const;
 
-  // The rules that make it anew from nothing, in one line, as ACL LIST shows them: "on nopass sanitize-payload ~* &* +@all".
+  // The rules that make it anew from nothing, in one line, as ACL LIST shows them: "on nopass sanitize-payload ~* &*
+  // +@all".
   std::string Text() const;
 
  private:
@@ -82,6 +84,7 @@ std::string QuoteRule(const std::string& word);
 
 // Joins the words of selectors that are spread over several: "(+get", "~k*)". False: *unmatched is the word that opens
 // one which nothing closes.
-bool JoinSelectorWords(std::span<const std::string_view> words, std::vector<std::string>* rules, std::string* unmatched);
+bool JoinSelectorWords(std::span<const std::string_view> words, std::vector<std::string>* rules,
+                       std::string* unmatched);
 
 }  // namespace basalt

@@ -47,8 +47,8 @@ bool UserRegistry::LoadAtStart(std::string* error) {
     return true;
   }
   if (!config_.user_lines().empty()) {
-    *error = config_.user_lines().front().where + ": users are defined both here and in the aclfile '" + config.aclfile +
-             "'; keep them in one of the two";
+    *error = config_.user_lines().front().where + ": users are defined both here and in the aclfile '" +
+             config.aclfile + "'; keep them in one of the two";
     return false;
   }
   return Load(error);
@@ -100,7 +100,8 @@ void UserRegistry::Exchange(Users users) {
   version_.fetch_add(1, std::memory_order_release);
 }
 
-bool UserRegistry::Set(std::string_view name, std::span<const std::string_view> rules, Change* change, std::string* error) {
+bool UserRegistry::Set(std::string_view name, std::span<const std::string_view> rules, Change* change,
+                       std::string* error) {
   const std::lock_guard writing(write_mu_);
   change->before = Find(name);
   User user = change->before != nullptr ? *change->before : User(std::string(name), defaults());

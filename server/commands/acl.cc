@@ -86,7 +86,8 @@ void EndClients(CommandContext& ctx, std::string_view user) {
 // Ends the connections that listen to what their user may not hear any more.
 void EndSubscribers(CommandContext& ctx, const User& user) {
   for (const auto& client : ctx.services.clients.All()) {
-    if (client->id != ctx.session.id && client->user() == user.name() && ListensToForbidden(ctx.services, *client, user)) {
+    if (client->id != ctx.session.id && client->user() == user.name() &&
+        ListensToForbidden(ctx.services, *client, user)) {
       KillClient(ctx.services, *client);
     }
   }
@@ -143,7 +144,8 @@ Status RequireAclFile(const CommandContext& ctx) {
   if (!ctx.services.config.current().aclfile.empty()) return Ok();
   return Status::Message(
       "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER "
-      "command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users "
+      "command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store "
+      "users "
       "in the Redis configuration.");
 }
 
@@ -237,7 +239,8 @@ Status Log(CommandContext& ctx) {
     }
     if (!ParseInteger(ctx.arg(2), &count)) return ErrorCode::kNotInteger;
   }
-  const std::vector<AclLog::Entry> entries = ctx.services.users.log().Newest(static_cast<size_t>(std::max<int64_t>(0, count)));
+  const std::vector<AclLog::Entry> entries =
+      ctx.services.users.log().Newest(static_cast<size_t>(std::max<int64_t>(0, count)));
   ctx.reply.Array(entries.size());
   for (const AclLog::Entry& entry : entries) WriteEntry(ctx.reply, entry, ctx.now_ms());
   return Ok();
@@ -316,8 +319,10 @@ constexpr uint64_t kAdmin = kPlain | kCmdAdmin;
 constexpr std::array<std::string_view, 4> kAllNodes = {"request_policy:all_nodes", "response_policy:all_succeeded"};
 constexpr CommandHistory kGetUserHistory[] = {{"6.2.0", "Channel patterns."},
                                               {"7.0.0", "Selectors; key and channel patterns in one text each."}};
-constexpr CommandHistory kLogHistory[] = {{"7.2.0", "Entries have an id and the times of their first and last denial."}};
-constexpr CommandHistory kSetUserHistory[] = {{"6.2.0", "Channel patterns."}, {"7.0.0", "Selectors, and key patterns for reading or writing only."}};
+constexpr CommandHistory kLogHistory[] = {
+    {"7.2.0", "Entries have an id and the times of their first and last denial."}};
+constexpr CommandHistory kSetUserHistory[] = {{"6.2.0", "Channel patterns."},
+                                              {"7.0.0", "Selectors, and key patterns for reading or writing only."}};
 
 constexpr CommandSpec kCommands[] = {
     {.name = "acl",
