@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "net/transport.h"
+#include "server/acl/permission.h"
 #include "server/blocked_keys.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
@@ -99,6 +100,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
   const uint64_t started_ns = thread.now_ns = MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
+    if (UserIsStale(services_, session)) RefreshUser(services_, session);
     if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
     if (session.close_after_reply) {
       current.protocol_error.reset();
@@ -135,7 +137,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   }
   const CommandSpec* spec = command->spec;
   const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
-  error = CheckGates(session, *spec, flags);
+  error = CheckGates(session, *command, argv, flags);
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
@@ -153,9 +155,14 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   return RunPrepared(thread, session, *command, argv);
 }
 
-Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
-  if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
+Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
+                                   uint64_t flags) const {
+  const CommandSpec& spec = *command.spec;
+  if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  if (!session.user->unrestricted() && session.wake != Wake::kTimeout) {
+    BASALT_RETURN_IF_ERROR(CheckPermission(services_, session, command, argv, AclContext::kCommand));
+  }
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
   if (needs_memory && memory_limit_.exceeded()) {
@@ -173,8 +180,10 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
 void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
   const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
+  session.grant.Release();  // it may have waited for them, and be refused now that it has them
+  session.needs_gate = false;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
-  if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
+  if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
@@ -313,6 +322,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const int64_t now_ms = services_.storage.NowMs();
   const storage::DbIndex db = session.db;
   const auto from = batch.replies.End();
+  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   net::ReplyBuilder reply(&batch.replies, session.resp);
@@ -361,7 +371,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   if (!thread.outbox.empty()) {
     thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
   }
-  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   session.Publish();
   return Ok();
 }
@@ -470,7 +479,7 @@ CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
   net::BatchPtr batch = thread.group->TakeCurrent();
-  AboutToSend(services_.config.current(), *batch);
+  AboutToSend(services_, *batch);
   services_.parked.Park(std::move(batch), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }

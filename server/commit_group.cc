@@ -50,7 +50,7 @@ void CommitGroup::End(Then then, net::Lane lane) {
   member.ended = true;
   member.then = then;
   member.lane = lane;
-  if (then != Then::kResubmit) AboutToSend(services_.config.current(), *member.batch);
+  if (then != Then::kResubmit) AboutToSend(services_, *member.batch);
   if (member.dependents > 0) return;
   ready_.push_back(std::move(member));
   members_.pop_back();

@@ -24,6 +24,8 @@ enum class EvictionPolicy : uint8_t {
   kNoEviction,
 };
 
+enum class PubsubDefault : uint8_t { kAllChannels, kResetChannels };
+
 // Classes of `client-output-buffer-limit`.
 enum class ClientClass : uint8_t { kNormal, kReplica, kPubsub };
 inline constexpr size_t kClientClasses = 3;
@@ -73,6 +75,9 @@ struct ConfigSnapshot {
 
   // Access.
   std::string requirepass, masterauth, masteruser;
+  std::string aclfile;
+  int64_t acllog_max_len = 0;
+  PubsubDefault acl_pubsub_default = PubsubDefault::kResetChannels;
   Permission enable_debug_command = Permission::kNo;
   Permission enable_protected_configs = Permission::kNo;
   Permission enable_module_command = Permission::kNo;

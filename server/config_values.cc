@@ -349,6 +349,7 @@ void StoreOption(const OptionSpec& option, std::string_view text, ConfigSnapshot
     void operator()(AppendFsync ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(LogLevel ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(Permission ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
+    void operator()(PubsubDefault ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(Compression ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(EvictionPolicy ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(OutputLimits ConfigSnapshot::*field) const {

@@ -264,8 +264,10 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Number("client_query_buffer_limit_disconnections", transport.closed_query_buffer_limit);
   out.Number("client_output_buffer_limit_disconnections",
              transport.closed_output_limit + transport.closed_output_budget);
-  out.Number("acl_access_denied_auth", totals.auth_failures);
-  out.Zeros({"acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"});
+  out.Number("acl_access_denied_auth", totals.acl_denied_auth);
+  out.Number("acl_access_denied_cmd", totals.acl_denied_command);
+  out.Number("acl_access_denied_key", totals.acl_denied_key);
+  out.Number("acl_access_denied_channel", totals.acl_denied_channel);
 }
 
 void Replication(Facts& facts, Lines& out) {

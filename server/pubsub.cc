@@ -400,6 +400,17 @@ std::vector<std::string> PubSub::Names(TopicKind kind, std::optional<std::string
   }
 }
 
+std::vector<PubSub::Subscription> PubSub::SubscriptionsOf(net::ConnId conn) const {
+  const std::lock_guard lock(mu_);
+  std::vector<Subscription> subscriptions;
+  const Subscriber* subscriber = Find(conn);
+  if (subscriber == nullptr) return subscriptions;
+  for (const auto& topics : subscriber->topics) {
+    for (const auto& [topic, place] : topics) subscriptions.push_back({topic->kind, *topic->name});
+  }
+  return subscriptions;
+}
+
 size_t PubSub::Subscribers(TopicKind kind, std::string_view name) const {
   const std::lock_guard lock(mu_);
   const auto it = topics_[Index(kind)].find(name);

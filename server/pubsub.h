@@ -86,6 +86,12 @@ class PubSub {
   // Their names, in no order. One that is there throughout is named once.
   std::vector<std::string> Names(TopicKind kind, std::optional<std::string_view> pattern) const;
   size_t Subscribers(TopicKind kind, std::string_view name) const;
+  // What one connection is subscribed to, for ACL rules that change.
+  struct Subscription {
+    TopicKind kind;
+    std::string name;
+  };
+  std::vector<Subscription> SubscriptionsOf(net::ConnId conn) const;
 
  private:
   struct Topic;

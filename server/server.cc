@@ -117,6 +117,7 @@ class Server::Impl {
       : storage(std::move(opened)),
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
+        users(commands, config),
         effects(watches, blocked_keys, tracking),
         pause(*storage, parked),
         backups(*storage, stats),
@@ -167,6 +168,11 @@ class Server::Impl {
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
     });
+    config.OnChange({"requirepass"}, [this](const ConfigSnapshot& next, std::string*) {
+      users.SetDefaultPassword(next.requirepass);
+      return true;
+    });
+    config.SetUserLinesSource([this] { return users.ConfigLines(); });
     config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
       for (const auto& client : clients.All()) transport->SetOutputLimit(client->conn.id, OutputLimitOf(next, *client));
       return true;
@@ -225,6 +231,7 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
   impl.storage->SetExpireObserver(&impl.expiry_effects);
+  if (!impl.users.LoadAtStart(error)) return nullptr;
   if (!impl.OpenTransport(error)) return nullptr;
   impl.RegisterAppliers();
   return server;

@@ -19,6 +19,7 @@ namespace basalt {
 
 struct Command;
 class CommitGroup;
+class User;
 class WatchToken;
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping /* this command's reply */ };
@@ -53,7 +54,8 @@ class Session final : public net::ClientState {
   storage::DbIndex db = 0;
   net::RespVersion resp = net::RespVersion::kResp2;
   bool authenticated = false;
-  std::string user = "default";
+  std::shared_ptr<const User> user;  // never null in the server; as of users_version
+  uint64_t users_version = 0;        // UserRegistry::version()
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/acl/categories.h"
+#include "server/acl/user.h"
 #include "server/client_registry.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
@@ -80,7 +81,11 @@ struct SortOptions {
   }
 };
 
-Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, SortOptions* options) {
+// BY and GET may name any key: `may_read_any_key` says whether the user may.
+Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, bool may_read_any_key, SortOptions* options) {
+  const auto denied = [](std::string_view option) {
+    return Status::Message("ERR " + std::string(option) + " option of SORT denied due to insufficient ACL permissions.");
+  };
   for (size_t i = 2; i < argv.size(); ++i) {
     const size_t left = argv.size() - i - 1;
     if (EqualsIgnoreCase(argv[i], "ASC")) {
@@ -98,8 +103,10 @@ Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, 
       options->store_at = ++i;
     } else if (EqualsIgnoreCase(argv[i], "BY") && left >= 1) {
       options->by.assign(1, Pattern(argv[++i]));
+      if (options->by[0].names_keys() && !may_read_any_key) return denied("BY");
       options->keeps_order = options->keeps_order || !options->by[0].names_keys();  // a later BY does not undo it
     } else if (EqualsIgnoreCase(argv[i], "GET") && left >= 1) {
+      if (!may_read_any_key) return denied("GET");
       options->gets.emplace_back(argv[++i]);
     } else {
       return ErrorCode::kSyntax;
@@ -434,9 +441,16 @@ class Sort {
   RecordPtr value_record_;
 };
 
+// Only asked for where it matters.
+bool MayReadAnyKey(const CommandContext& ctx) {
+  const UserPtr& user = ctx.session.user;
+  return user == nullptr || user->unrestricted() ||
+         user->MayUseAnyKey(ctx.services.commands.Of(ctx.spec), ctx.argv, kKeyAccess);
+}
+
 Status SortCommand(CommandContext& ctx) {
   SortOptions options;
-  BASALT_RETURN_IF_ERROR(ParseSortOptions(ctx.argv, MayStore(ctx.spec), &options));
+  BASALT_RETURN_IF_ERROR(ParseSortOptions(ctx.argv, MayStore(ctx.spec), MayReadAnyKey(ctx), &options));
   return Sort(ctx, options).Run();
 }
 
@@ -446,7 +460,7 @@ Status SortCommand(CommandContext& ctx) {
 // and with other keys to read not before these are committed (that is what a reader without keys waits for).
 void PrepareSort(const PrepareInput& input, Preparation* preparation) {
   SortOptions options;
-  if (!ParseSortOptions(input.argv, MayStore(input.spec), &options).ok()) return;  // it will answer the error
+  if (!ParseSortOptions(input.argv, MayStore(input.spec), true, &options).ok()) return;  // it will answer the error
   if (options.stores()) {
     PrepareFromRow(input, preparation);
     if (options.reads_other_keys()) preparation->exclusive = preparation->slow = true;

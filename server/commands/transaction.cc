@@ -1,11 +1,13 @@
 #include <iterator>
 
+#include "server/acl/permission.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/session.h"
+#include "server/stats.h"
 #include "server/watch_table.h"
 
 namespace basalt {
@@ -121,6 +123,11 @@ Status Exec(CommandContext& ctx) {
   std::vector<std::string_view> argv;
   for (const QueuedCommand& queued : session.queued) {
     argv.assign(queued.args.begin(), queued.args.end());
+    if (const Status denied = CheckPermission(ctx.services, session, *queued.command, argv, AclContext::kExec); !denied.ok()) {
+      ctx.services.stats.RecordError(denied.text());
+      ctx.reply.Error(denied.text());
+      continue;
+    }
     const Status status = ctx.services.executor.RunNested(ctx, *queued.command, argv);
     if (!status.ok()) {  // to be run again, from the beginning
       session.db = db;

@@ -83,7 +83,7 @@ class InfoTest : public testing::Test {
   MonitorHub monitors_;
   PubSub pubsub_;
   ClientTracking tracking_;
-  UserRegistry users_;
+  UserRegistry users_{table_, config_};
   Scripting scripting_;
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<Services> services_;
