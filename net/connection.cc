@@ -129,10 +129,12 @@ bool Connection::OnParked(uint64_t sequence, InputBuffer input, OutputBuffer rep
     CHECK_EQ(input.size(), 0u);  // parked again without having come back: the first time gave us the buffer
   }
   parked_ = true;
+  resumed_ = false;
   peer_end_ = peer_end;
   if (closed_) return false;
   settings_ = settings;
   output_.AppendBuffer(std::move(replies));
+  AppendWaitingPushes();
   return true;
 }
 
@@ -140,7 +142,7 @@ void Connection::TakeBack(CommandBatch& batch) {
   CHECK(batch_out_) << "a batch came back twice";
   CHECK(batch.conn == id_ && batch.sequence == sequence_) << "a foreign batch came back";
   CHECK(client_ == nullptr);
-  batch_out_ = parked_ = false;
+  batch_out_ = parked_ = resumed_ = false;
   if (!closed_) settings_ = batch.settings;
 }
 
@@ -150,6 +152,7 @@ void Connection::TakeReplies(CommandBatch& batch) {
   } else {
     output_.AppendBuffer(std::move(batch.replies));
   }
+  AppendWaitingPushes();
 }
 
 void Connection::Recycle(BatchPool& batches) {
@@ -167,13 +170,31 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
   hold_bytes_ = kHoldBytes;
 }
 
-void Connection::OnPush(std::string_view bytes, std::shared_ptr<const void> owner) {
+void Connection::OnPush(std::shared_ptr<const std::string> bytes, PushOrder order) {
   if (closed_ || ending_ != Ending::kNo) return;
-  if (bytes.size() < OutputBuffer::kPinBytesMin) {
-    output_.Append(bytes);
+  if (order == PushOrder::kBehindReplies && batch_out_ && (!parked_ || resumed_)) {
+    waiting_push_bytes_ += bytes->size();
+    waiting_pushes_.push_back(std::move(bytes));
   } else {
-    output_.AppendPinned(bytes, std::move(owner));
+    AppendPush(std::move(bytes));
   }
+}
+
+void Connection::AppendPush(std::shared_ptr<const std::string> bytes) {
+  const std::string_view view = *bytes;
+  if (view.size() < OutputBuffer::kPinBytesMin) {
+    output_.Append(view);
+  } else {
+    output_.AppendPinned(view, std::move(bytes));
+  }
+}
+
+// Once the replies that they were waiting for are in the output.
+void Connection::AppendWaitingPushes() {
+  if (waiting_pushes_.empty()) return;
+  for (std::shared_ptr<const std::string>& bytes : waiting_pushes_) AppendPush(std::move(bytes));
+  waiting_pushes_ = {};
+  waiting_push_bytes_ = 0;
 }
 
 void Connection::FailProtocol(const std::string& text) {
@@ -255,6 +276,8 @@ void Connection::Close(CloseReason reason) {
   CHECK(!closed_);
   closed_ = reason;
   output_.Release();
+  waiting_pushes_ = {};
+  waiting_push_bytes_ = 0;
   if (!batch_out_ && resting_) {
     if (continued_) client_ = std::move(resting_->client);
     continued_ = false;

@@ -77,9 +77,12 @@ class Transport {
   // answered.
   void Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end = PeerEnd::kClosesClient);
 
+  // A batch that was parked runs again: what is pushed from now on behind replies waits for its replies.
+  void NoteResumed(const CommandBatch& batch);
+
   // ---- Any thread. A connection that is gone is not an error. ----
   // Bytes that go out between replies (pub/sub, MONITOR, tracking): shared, not copied per client.
-  void Push(ConnId conn, std::shared_ptr<const std::string> bytes);
+  void Push(ConnId conn, std::shared_ptr<const std::string> bytes, PushOrder order = PushOrder::kAtOnce);
   // Ends the connection; a batch that is out comes back first, its replies are dropped.
   void Kill(ConnId conn, CloseReason reason);
   // Applies settings to a connection without a batch of its own (output class of a client that was made a subscriber).

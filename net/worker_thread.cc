@@ -358,10 +358,14 @@ void WorkerThread::On(Parked& event) {
   Update(*slot);
 }
 
+void WorkerThread::On(BatchResumed& event) {
+  if (Slot* slot = Find(event.conn)) slot->conn->OnResumed(event.sequence);
+}
+
 void WorkerThread::On(PushBytes& event) {
   Slot* slot = Find(event.conn);
   if (!slot || slot->fd < 0) return;
-  slot->conn->OnPush(*event.bytes, event.bytes);
+  slot->conn->OnPush(std::move(event.bytes), event.order);
   if (!std::exchange(slot->dirty, true)) dirty_.push_back(TokenOf(event.conn));
 }
 

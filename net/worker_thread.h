@@ -99,6 +99,7 @@ class WorkerThread {
   void On(NewClient& event);
   void On(BatchDone& event);
   void On(Parked& event);
+  void On(BatchResumed& event);
   void On(PushBytes& event);
   void On(KillClient& event);
   void On(ConfigureClient& event);

@@ -113,8 +113,10 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
     }
-    if (RunCommand(thread, session, current.Argv(current.commands[current.next])) == Next::kTakenOff) return;
+    const std::span<const std::string_view> argv = current.Argv(current.commands[current.next]);
+    if (RunCommand(thread, session, argv) == Next::kTakenOff) return;
     ++current.next;
+    if (session.caching_said) ClientTracking::AfterCommand(session, argv);
     session.wake = Wake::kFirstRun;
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
@@ -317,6 +319,12 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const auto from = batch.replies.End();
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
+  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
+  const size_t outbox_mark = outbox.Mark();
+  if (session.tracking != 0) {
+    if (batch.detached()) services_.transport->NoteResumed(batch);
+    services_.tracking.BeforeCommand(services_, session, spec, argv, txn != nullptr ? &outbox : nullptr);
+  }
   net::ReplyBuilder reply(&batch.replies, session.resp);
   std::optional<storage::ReadView> view;
   if (txn != nullptr) {
@@ -324,13 +332,11 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   } else {
     view.emplace(services_.storage, now_ms, TierOf(thread.lane));
   }
-  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
-  const size_t outbox_mark = outbox.Mark();
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
   context.wake_ = session.wake;
   Status status = spec.handler(context);
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
-  if (txn != nullptr && keeps_changes) Invalidate(*txn, session, outbox);
+  if (txn != nullptr && keeps_changes && !context.ran_others_) Invalidate(*txn, session, outbox);
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
@@ -376,11 +382,14 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   const auto from = outer.reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
+  outer.ran_others_ = true;
+  if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
   const Status status = spec.handler(context);
+  if (status.ok() && !context.ran_others_) Invalidate(txn, outer.session, outer.outbox);
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
     outer.reply.buffer().Truncate(from);

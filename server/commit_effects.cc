@@ -11,11 +11,9 @@ void CommitEffects::OnCommitted(std::span<const storage::Change> changes) {
   for (const storage::Change& change : changes) {
     watches_.Touch(change);
     blocked_keys_.OnChange(change);
-    if (change.kind == storage::ChangeKind::kExpired) {
-      pubsub_.OnExpired(change);
-      tracking_.OnExpired(change);
-    }
+    if (change.kind == storage::ChangeKind::kExpired) pubsub_.OnExpired(change);
   }
+  tracking_.OnCommitted(changes);
 }
 
 void CommitEffects::OnDatabasesReplaced(std::span<const storage::DbIndex> dbs) {

@@ -42,6 +42,7 @@ class Outbox {
     kMessage,       // channel, message
     kShardMessage,  // …
     kKeyEvent,      // event, key
+    kTrack,         // key that the client has read behind what came before
     kInvalidate,    // key
     kInvalidateAll,
   };
@@ -51,8 +52,9 @@ class Outbox {
     KeyEventClass event_class;  // kKeyEvent
     storage::DbIndex db;        // kKeyEvent
     net::ConnId author;         // the client whose command it is
-    std::string_view first;     // channel, event, or key to invalidate
+    std::string_view first;     // channel, event, or tracked key
     std::string_view second;    // message, or the event's key
+    uint64_t client;            // kTrack: CLIENT ID
   };
   // Bytes for the author itself, which must stand behind the reply of its own command.
   using TellAuthor = std::function<void(net::ConnId author, std::string_view resp)>;
@@ -65,6 +67,7 @@ class Outbox {
                 std::string_view key) {
     Add(Kind::kKeyEvent, event_class, db, author, event, key);
   }
+  void Track(uint64_t client, std::string_view key) { Add(Kind::kTrack, {}, 0, {}, key, {}, client); }
   void Invalidate(net::ConnId author, std::string_view key) { Add(Kind::kInvalidate, {}, 0, author, key, {}); }
   void InvalidateAll(net::ConnId author) { Add(Kind::kInvalidateAll, {}, 0, author, {}, {}); }
 
@@ -83,10 +86,13 @@ class Outbox {
     KeyEventClass event_class;
     storage::DbIndex db;
     net::ConnId author;
+    uint64_t client;
     size_t at, first_bytes, second_bytes;  // in bytes_
   };
   void Add(Kind kind, KeyEventClass event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
-           std::string_view second);
+           std::string_view second, uint64_t client = 0);
+  Entry EntryOf(const Slot& slot) const;
+  void Broadcast(const Services& services) const;
 
   std::vector<Slot> slots_;
   std::string bytes_;

@@ -116,6 +116,7 @@ class Server::Impl {
       : storage(std::move(opened)),
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
+        tracking(clients),
         effects(watches, blocked_keys, pubsub, tracking),
         pause(*storage, parked),
         backups(*storage, stats),
@@ -132,6 +133,9 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
+    tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
+      for (const net::ConnId conn : conns) transport->Push(conn, message, net::PushOrder::kBehindReplies);
+    });
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
   }
@@ -139,6 +143,7 @@ class Server::Impl {
   // What CONFIG SET makes effective outside of the snapshot.
   void RegisterAppliers() {
     ConfigTable& config = services.config;
+    tracking.SetMaxKeys(static_cast<uint64_t>(config.current().tracking_table_max_keys));
     config.OnChange({"appendfsync"}, [this](const ConfigSnapshot& next, std::string*) {
       storage->SetSyncPolicy(SyncPolicyOf(next));
       return true;
@@ -156,6 +161,10 @@ class Server::Impl {
                       transport->SetTunables(TunablesOf(next));
                       return true;
                     });
+    config.OnChange({"tracking-table-max-keys"}, [this](const ConfigSnapshot& next, std::string*) {
+      tracking.SetMaxKeys(static_cast<uint64_t>(next.tracking_table_max_keys));
+      return true;
+    });
     config.OnChange({"bind", "port"}, [this](const ConfigSnapshot& next, std::string* error) {
       std::string reason;
       if (transport->Rebind(next.bind, static_cast<uint16_t>(next.port), &reason)) return true;
@@ -174,6 +183,7 @@ class Server::Impl {
       const net::TransportStats totals = transport->Stats();
       stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
+      tracking.Tick();
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
     });
   }

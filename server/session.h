@@ -60,6 +60,10 @@ class Session final : public net::ClientState {
   bool monitor = false;
   bool close_after_reply = false;
 
+  // ---- CLIENT TRACKING; ClientTracking's to set ----
+  uint8_t tracking = 0;       // TrackingMode; 0: off
+  bool caching_said = false;  // CLIENT CACHING, about the next command or transaction
+
   // ---- MULTI ----
   bool in_multi = false;
   bool dirty_exec = false;  // a command was refused while queueing: EXEC answers EXECABORT

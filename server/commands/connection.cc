@@ -1,6 +1,7 @@
 // HELLO AUTH PING ECHO SELECT QUIT RESET.
 #include "net/transport.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/client_names.h"
@@ -158,6 +159,7 @@ Status Reset(CommandContext& ctx) {
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
   session.no_evict = session.no_touch = false;
+  ctx.services.tracking.Disable(session);
   if (session.monitor) {
     session.monitor = false;
     ctx.services.monitors.Remove(session.conn.id);

@@ -222,7 +222,7 @@ class Simulation {
   void Push() {
     if (conn_.closed()) return;
     auto bytes = std::make_shared<const std::string>(">" + std::string(Below(50) == 0 ? 40'000 : 5, 'm') + "\r\n");
-    conn_.OnPush(*bytes, bytes);
+    conn_.OnPush(std::move(bytes), PushOrder::kAtOnce);
     Update();
   }
 
@@ -247,6 +247,8 @@ TEST(ConnectionTest, EverySeedKeepsOrderAndLosesNothing) {
     if (testing::Test::HasFailure()) return;
   }
 }
+
+std::shared_ptr<const std::string> Bytes(std::string_view bytes) { return std::make_shared<const std::string>(bytes); }
 
 // One command at a time, to look at single rules.
 class ConnectionRules : public testing::Test {
@@ -274,7 +276,7 @@ TEST_F(ConnectionRules, NothingIsReadWhileTheBatchIsOut) {
   ASSERT_TRUE(batch);
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollNone);
   EXPECT_FALSE(conn_.NextBatch(batches_, blocks_, kQueryBytesMax));
-  conn_.OnPush("+push\r\n", nullptr);
+  conn_.OnPush(Bytes("+push\r\n"), PushOrder::kAtOnce);
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollWrite);
   Return(std::move(batch), "+PONG\r\n");
   EXPECT_EQ(conn_.output().ToString(), "+push\r\n+PONG\r\n");
@@ -322,7 +324,7 @@ TEST_F(ConnectionRules, CountersTellWhatClientListShows) {
   std::memcpy(conn.ReadSpan(blocks_).data(), bytes.data(), bytes.size());
   conn.OnBytes(bytes.size(), 7'000'000'000);
   EXPECT_FALSE(conn.NextBatch(batches_, blocks_, kQueryBytesMax));
-  conn.OnPush("+x\r\n", nullptr);
+  conn.OnPush(Bytes("+x\r\n"), PushOrder::kAtOnce);
   conn.PublishCounters(kPollRead);
   EXPECT_EQ(counters->query_buffer_bytes, 10u);
   EXPECT_EQ(counters->bytes_in, 10u);
