@@ -10,9 +10,7 @@
 #include "server/client_registry.h"
 #include "server/command_spec.h"
 #include "server/command_table.h"
-#include "server/services.h"
 #include "server/session.h"
-#include "storage/storage.h"
 
 namespace basalt {
 
@@ -112,6 +110,7 @@ void ClientTracking::Disable(Session& session) {
     prefixes_.erase(at);
   }
   clients_.erase(it);
+  if (clients_.empty()) table_.Clear();  // nobody's commit looks into it now
   session.tracking = 0;
   session.caching_said = false;
   session.info->tracking.store(0, kRelaxed);
@@ -126,7 +125,7 @@ std::vector<std::string> ClientTracking::Prefixes(const Session& session) const 
   return {it->second.prefixes.begin(), it->second.prefixes.end()};
 }
 
-void ClientTracking::BeforeCommand(const Services& services, Session& session, const CommandSpec& spec,
+void ClientTracking::BeforeCommand(const storage::Storage& storage, Session& session, const CommandSpec& spec,
                                    std::span<const std::string_view> argv, Outbox* under_locks) {
   if (!spec.Has(kCmdReadonly) || (session.tracking & kTrackingBroadcast) != 0) return;
   if (spec.group == CommandGroup::kScripting) return;  // what the script reads counts, not what it declares
@@ -139,7 +138,7 @@ void ClientTracking::BeforeCommand(const Services& services, Session& session, c
     if (under_locks != nullptr) {
       under_locks->Track(session.id, argv[position.index]);
     } else {
-      table_.Add(services.storage.Hash(argv[position.index]), session.id);
+      table_.Add(storage.Hash(argv[position.index]), session.id);
       ++tracked;
     }
   }
@@ -152,13 +151,14 @@ void ClientTracking::AfterCommand(Session& session, std::span<const std::string_
 
 // ---- What others did to keys ----
 
-void ClientTracking::Deliver(const Services& services, const Outbox::Entry& entry) {
+void ClientTracking::Deliver(const storage::Storage& storage, const Outbox::Entry& entry) {
   switch (entry.kind) {
     case Outbox::Kind::kTrack:
-      table_.Add(services.storage.Hash(entry.first), entry.client);
+      if (!active()) return;  // it has just stopped
+      table_.Add(storage.Hash(entry.first), entry.client);
       return Evict(1 + kEvictedPerRead);
     case Outbox::Kind::kInvalidate:
-      return Invalidate(services.storage.Hash(entry.first), entry.author);
+      return Invalidate(storage.Hash(entry.first), entry.author);
     case Outbox::Kind::kInvalidateAll:
       return InvalidateAll();
     default:

@@ -16,6 +16,7 @@
 #include "net/conn_id.h"
 #include "server/outbox.h"
 #include "server/tracking_table.h"
+#include "storage/storage.h"
 #include "storage/write_txn.h"
 
 namespace basalt {
@@ -80,7 +81,7 @@ class ClientTracking {
   std::vector<std::string> Prefixes(const Session& session) const;  // ascending
   // Before a command runs, for clients that track: registers the keys it reads. `under_locks`: the outbox of its commit
   // group, if it runs under the locks of its keys.
-  void BeforeCommand(const Services& services, Session& session, const CommandSpec& spec,
+  void BeforeCommand(const storage::Storage& storage, Session& session, const CommandSpec& spec,
                      std::span<const std::string_view> argv, Outbox* under_locks);
   // After a command of a client that said CLIENT CACHING: that was about this one, unless it was CLIENT itself.
   static void AfterCommand(Session& session, std::span<const std::string_view> argv);
@@ -89,7 +90,7 @@ class ClientTracking {
   // Whether any client tracks.
   bool active() const { return clients_count_.load(std::memory_order_relaxed) != 0; }
   // An entry of kind kTrack, kInvalidate or kInvalidateAll.
-  void Deliver(const Services& services, const Outbox::Entry& entry);
+  void Deliver(const storage::Storage& storage, const Outbox::Entry& entry);
   // Whether Broadcast has anything to do.
   bool broadcasts() const { return prefixes_count_.load(std::memory_order_relaxed) != 0; }
   // All keys that one commit's commands changed: entries of kind kInvalidate.

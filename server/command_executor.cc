@@ -323,7 +323,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const size_t outbox_mark = outbox.Mark();
   if (session.tracking != 0) {
     if (batch.detached()) services_.transport->NoteResumed(batch);
-    services_.tracking.BeforeCommand(services_, session, spec, argv, txn != nullptr ? &outbox : nullptr);
+    services_.tracking.BeforeCommand(services_.storage, session, spec, argv, txn != nullptr ? &outbox : nullptr);
   }
   net::ReplyBuilder reply(&batch.replies, session.resp);
   std::optional<storage::ReadView> view;
@@ -383,7 +383,7 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
   outer.ran_others_ = true;
-  if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_, outer.session, spec, argv, &outer.outbox);
+  if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);

@@ -41,7 +41,7 @@ void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {
       case Kind::kTrack:
       case Kind::kInvalidate:
       case Kind::kInvalidateAll:
-        services.tracking.Deliver(services, EntryOf(slot));
+        services.tracking.Deliver(services.storage, EntryOf(slot));
         break;
     }
   }

@@ -283,6 +283,49 @@ TEST_F(ConnectionRules, NothingIsReadWhileTheBatchIsOut) {
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollRead | kPollWrite);
 }
 
+TEST_F(ConnectionRules, WhatConcernsRepliesIsPushedBehindThem) {
+  conn_.OnPush(Bytes("+0\r\n"), PushOrder::kBehindReplies);
+  BatchPtr batch = Feed("GET k\r\n");
+  conn_.OnPush(Bytes("+2\r\n"), PushOrder::kBehindReplies);
+  conn_.OnPush(Bytes("+1\r\n"), PushOrder::kAtOnce);
+  EXPECT_EQ(conn_.output().ToString(), "+0\r\n+1\r\n");
+  Return(std::move(batch), "+value\r\n");
+  EXPECT_EQ(conn_.output().ToString(), "+0\r\n+1\r\n+value\r\n+2\r\n");
+  conn_.Recycle(batches_);
+  batch = Feed("GET k\r\n");
+  conn_.OnPush(Bytes("+lost\r\n"), PushOrder::kBehindReplies);
+  conn_.Close(CloseReason::kIdle);
+  Return(std::move(batch), "+value\r\n");
+  EXPECT_TRUE(conn_.output().empty());
+}
+
+TEST_F(ConnectionRules, AParkedBatchHoldsNoPushBackUntilItRunsAgain) {
+  BatchPtr batch = Feed("BLPOP k 0\r\n");
+  InputBuffer input = batch->Detach();
+  const uint64_t sequence = batch->sequence;
+  conn_.OnPush(Bytes("+1\r\n"), PushOrder::kBehindReplies);
+  ASSERT_TRUE(conn_.OnParked(sequence, std::move(input), {}, batch->settings, PeerEnd::kIsIgnored, blocks_));
+  conn_.OnPush(Bytes("+2\r\n"), PushOrder::kBehindReplies);
+  EXPECT_EQ(conn_.output().ToString(), "+1\r\n+2\r\n");
+  conn_.OnResumed(sequence);
+  conn_.OnPush(Bytes("+3\r\n"), PushOrder::kBehindReplies);
+  Return(std::move(batch), "+value\r\n");
+  EXPECT_EQ(conn_.output().ToString(), "+1\r\n+2\r\n+value\r\n+3\r\n");
+}
+
+TEST_F(ConnectionRules, PushesThatWaitCountAsOutput) {
+  ConnSettings settings;
+  settings.output.hard_bytes = 1000;
+  conn_.Configure(settings);
+  BatchPtr batch = Feed("GET k\r\n");
+  conn_.OnPush(Bytes(std::string(999, 'x')), PushOrder::kBehindReplies);
+  EXPECT_FALSE(conn_.over_hard_limit());
+  conn_.OnPush(Bytes("x"), PushOrder::kBehindReplies);
+  EXPECT_TRUE(conn_.over_hard_limit());
+  conn_.Close(CloseReason::kOutputLimit);
+  Return(std::move(batch), "");
+}
+
 TEST_F(ConnectionRules, AClosedClientWaitsForItsBatch) {
   BatchPtr batch = Feed("PING\r\n");
   conn_.Close(CloseReason::kIdle);
