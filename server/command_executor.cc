@@ -256,6 +256,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
 CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& session, const Command& command,
                                                std::span<const std::string_view> argv) {
   Preparation& preparation = thread.preparation;
+  // A read that waited behind a pending write of its own connection: that is committed by now.
+  if (!preparation.uses_txn && !session.grant.empty()) session.grant.Release();
   if (preparation.uses_txn && !LockKeys(thread, session)) {
     if (!CommitNow(thread)) return Next::kTakenOff;
     if (!LockKeys(thread, session)) return WaitForKeys(thread);
