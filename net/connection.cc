@@ -129,6 +129,7 @@ bool Connection::OnParked(uint64_t sequence, InputBuffer input, OutputBuffer rep
     CHECK_EQ(input.size(), 0u);  // parked again without having come back: the first time gave us the buffer
   }
   parked_ = true;
+  resumed_ = false;
   peer_end_ = peer_end;
   if (closed_) return false;
   settings_ = settings;
@@ -141,7 +142,7 @@ void Connection::TakeBack(CommandBatch& batch) {
   CHECK(batch_out_) << "a batch came back twice";
   CHECK(batch.conn == id_ && batch.sequence == sequence_) << "a foreign batch came back";
   CHECK(client_ == nullptr);
-  batch_out_ = parked_ = false;
+  batch_out_ = parked_ = resumed_ = false;
   if (!closed_) settings_ = batch.settings;
 }
 
@@ -155,8 +156,8 @@ void Connection::TakeReplies(CommandBatch& batch) {
 }
 
 void Connection::ReleaseHeldPushes() {
-  if (!std::exchange(holds_pushes_, false)) return;
-  output_.AppendBuffer(std::move(held_pushes_));
+  holds_pushes_ = false;
+  if (!held_pushes_.empty()) output_.AppendBuffer(std::move(held_pushes_));
 }
 
 void Connection::Recycle(BatchPool& batches) {
@@ -174,9 +175,10 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
   hold_bytes_ = kHoldBytes;
 }
 
-void Connection::OnPush(const std::shared_ptr<const std::string>& bytes) {
+void Connection::OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   if (closed_ || ending_ != Ending::kNo) return;
-  OutputBuffer& to = holds_pushes_ ? held_pushes_ : output_;
+  const bool behind_replies = order == PushOrder::kBehindReplies && batch_out_ && (!parked_ || resumed_);
+  OutputBuffer& to = holds_pushes_ || behind_replies ? held_pushes_ : output_;
   // A message that is alone goes out from where it lies. More of them are better copied than written in many pieces.
   if (to.empty() || bytes->size() >= OutputBuffer::kPinBytesMin) {
     to.AppendPinned(*bytes, bytes);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "net/command_batch.h"
 #include "net/conn_id.h"
@@ -24,8 +25,8 @@ namespace basalt::net {
 //                            │   ▲ └──OnContinued──▶ to be resubmitted (NextBatch) ──▶ batch out
 //                            └OnParked─▶ parked: reads ahead, parses nothing; then OnReturned or OnContinued
 //
-// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out,
-// unless pushes are held.
+// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out, or
+// behind them, as its PushOrder says or if pushes are held. A parked batch has nothing to say until it is resumed.
 //
 // Owner: a slot of its WorkerThread. That thread only. Not destroyed while its batch is out.
 class Connection {
@@ -67,6 +68,8 @@ class Connection {
   // The batch stays away; its input buffer and the replies so far came back. False: it is back already.
   bool OnParked(uint64_t sequence, InputBuffer input, OutputBuffer replies, const ConnSettings& settings,
                 PeerEnd peer_end, BlockPool& blocks);
+  // The parked batch runs again, and will come back with replies.
+  void OnResumed(uint64_t sequence) { resumed_ = parked_ && sequence == sequence_; }
   // Gives an empty batch and blocks back to the pools. Call when the output has been offered to the socket.
   void Recycle(BatchPool& batches);
 
@@ -79,7 +82,7 @@ class Connection {
   // ---- Output ----
   const OutputBuffer& output() const { return output_; }
   void OnWritten(size_t bytes, uint64_t now_ns);
-  void OnPush(const std::shared_ptr<const std::string>& bytes);
+  void OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order);
   // Pushes wait from now on until the batch that is out has come back with its replies.
   void OnHoldPushes() { holds_pushes_ = batch_out_; }
   void SetOutputLimit(const OutputLimit& limit) { settings_.output = limit; }
@@ -148,6 +151,7 @@ class Connection {
   bool batch_out_ = false;
   bool continued_ = false;  // resting_ has work left
   bool parked_ = false;
+  bool resumed_ = false;  // … and runs again
   PeerEnd peer_end_ = PeerEnd::kClosesClient;
 
   bool peer_ended_ = false;

@@ -138,9 +138,13 @@ void Transport::Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end)
   impl_->WorkerOf(batch.conn).queue().Push(Parked{std::move(parked)});
 }
 
-void Transport::Push(ConnId conn, std::shared_ptr<const std::string> bytes) {
+void Transport::NoteResumed(const CommandBatch& batch) {
+  impl_->WorkerOf(batch.conn).queue().Push(BatchResumed{batch.conn, batch.sequence});
+}
+
+void Transport::Push(ConnId conn, std::shared_ptr<const std::string> bytes, PushOrder order) {
   if (bytes->empty() || !impl_->Knows(conn)) return;
-  impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes)});
+  impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes), order});
 }
 
 void Transport::PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes) {

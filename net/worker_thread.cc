@@ -369,17 +369,21 @@ void WorkerThread::On(Parked& event) {
   Update(*slot);
 }
 
-void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes) {
+void WorkerThread::On(BatchResumed& event) {
+  if (Slot* slot = Find(event.conn)) slot->conn->OnResumed(event.sequence);
+}
+
+void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   Slot* slot = Find(id);
   if (!slot || slot->fd < 0) return;
-  slot->conn->OnPush(bytes);
+  slot->conn->OnPush(bytes, order);
   if (!std::exchange(slot->dirty, true)) dirty_.push_back(TokenOf(id));
 }
 
-void WorkerThread::On(PushBytes& event) { PushTo(event.conn, event.bytes); }
+void WorkerThread::On(PushBytes& event) { PushTo(event.conn, event.bytes, event.order); }
 
 void WorkerThread::On(PushToManyClients& event) {
-  for (const ConnId& id : *event.conns) PushTo(id, event.bytes);
+  for (const ConnId& id : *event.conns) PushTo(id, event.bytes, PushOrder::kAtOnce);
 }
 
 void WorkerThread::On(HoldPushesOf& event) {

@@ -97,11 +97,12 @@ class WorkerThread {
   void ArmLimitTimers(Slot& slot);
 
   void OnNotified(bool pipe_readable);
-  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes);
+  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order);
   void UpdateSomeDirty();
   void On(NewClient& event);
   void On(BatchDone& event);
   void On(Parked& event);
+  void On(BatchResumed& event);
   void On(PushBytes& event);
   void On(PushToManyClients& event);
   void On(HoldPushesOf& event);

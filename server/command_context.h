@@ -108,6 +108,7 @@ class CommandContext {
   storage::WriteTxn* txn_;
   friend class CommandExecutor;
   Wake wake_ = Wake::kFirstRun;
+  bool ran_others_ = false;  // RunNested: they tell what they changed
   ParkRequest park_;
 };
 

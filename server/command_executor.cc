@@ -113,8 +113,10 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
     }
-    if (RunCommand(thread, session, current.Argv(current.commands[current.next])) == Next::kTakenOff) return;
+    const std::span<const std::string_view> argv = current.Argv(current.commands[current.next]);
+    if (RunCommand(thread, session, argv) == Next::kTakenOff) return;
     ++current.next;
+    if (session.caching_said) ClientTracking::AfterCommand(session, argv);
     session.wake = Wake::kFirstRun;
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
@@ -261,6 +263,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
 CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& session, const Command& command,
                                                std::span<const std::string_view> argv) {
   Preparation& preparation = thread.preparation;
+  // A read that waited behind a pending write of its own connection: that is committed by now.
+  if (!preparation.uses_txn && !session.grant.empty()) session.grant.Release();
   if (preparation.uses_txn && !LockKeys(thread, session)) {
     if (!CommitNow(thread)) return Next::kTakenOff;
     if (!LockKeys(thread, session)) return WaitForKeys(thread);
@@ -325,6 +329,12 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
+  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
+  const size_t outbox_mark = outbox.Mark();
+  if (session.tracking != 0) {
+    if (batch.detached()) services_.transport->NoteResumed(batch);
+    services_.tracking.BeforeCommand(services_.storage, session, spec, argv, txn != nullptr ? &outbox : nullptr);
+  }
   net::ReplyBuilder reply(&batch.replies, session.resp);
   std::optional<storage::ReadView> view;
   if (txn != nullptr) {
@@ -332,14 +342,12 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   } else {
     view.emplace(services_.storage, now_ms, TierOf(thread.lane));
   }
-  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
-  const size_t outbox_mark = outbox.Mark();
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
   context.wake_ = session.wake;
   Status status = spec.handler(context);
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
   if (txn != nullptr && keeps_changes) {
-    Invalidate(*txn, session, outbox);
+    if (!context.ran_others_) Invalidate(*txn, session, outbox);
     outbox.AnnounceNewKeys(services_.config.current().notify_keyspace_events, session.conn.id, *txn, outbox_mark);
   }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
@@ -389,12 +397,15 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   const auto from = outer.reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
+  outer.ran_others_ = true;
+  if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
   const Status status = spec.handler(context);
   if (status.ok()) {
+    if (!context.ran_others_) Invalidate(txn, outer.session, outer.outbox);
     const uint32_t configured = services_.config.current().notify_keyspace_events;
     outer.outbox.AnnounceNewKeys(configured, outer.session.conn.id, txn, outbox_mark);
   }

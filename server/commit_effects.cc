@@ -10,8 +10,8 @@ void CommitEffects::OnCommitted(std::span<const storage::Change> changes) {
   for (const storage::Change& change : changes) {
     watches_.Touch(change);
     blocked_keys_.OnChange(change);
-    if (change.kind == storage::ChangeKind::kExpired) tracking_.OnExpired(change);
   }
+  tracking_.OnCommitted(changes);
 }
 
 void CommitEffects::OnDatabasesReplaced(std::span<const storage::DbIndex> dbs) {

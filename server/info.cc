@@ -13,6 +13,7 @@
 #include "net/transport.h"
 #include "server/blocked_keys.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/config_table.h"
@@ -141,7 +142,8 @@ void Clients(Facts& facts, Lines& out) {
   out.Number("cluster_connections", 0);
   out.Number("maxclients", facts.config.maxclients);
   out.Number("blocked_clients", facts.services.parked.blocked_clients());
-  out.Zeros({"tracking_clients", "clients_in_timeout_table"});
+  out.Number("tracking_clients", facts.services.tracking.GetCounts().clients);
+  out.Number("clients_in_timeout_table", 0);
   const BlockedKeys::Counts blocking = facts.services.blocked_keys.GetCounts();
   out.Number("total_blocking_keys", blocking.keys);
   out.Number("total_blocking_keys_on_nokey", blocking.keys_any_change);
@@ -254,7 +256,11 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Zeros({"latest_fork_usec", "total_forks",
              "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
              "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-             "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"});
+             "current_active_defrag_time"});
+  const ClientTracking::Counts tracking = facts.services.tracking.GetCounts();
+  out.Number("tracking_total_keys", tracking.keys);
+  out.Number("tracking_total_items", tracking.items);
+  out.Number("tracking_total_prefixes", tracking.prefixes);
   out.Number("unexpected_error_replies", totals.unexpected_errors);
   out.Number("total_error_replies", totals.error_replies);
   out.Number("dump_payload_sanitizations", 0);

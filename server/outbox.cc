@@ -11,8 +11,8 @@
 namespace basalt {
 
 void Outbox::Add(Kind kind, uint32_t event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
-                 std::string_view second) {
-  slots_.push_back({kind, event_class, db, author, bytes_.size(), first.size(), second.size()});
+                 std::string_view second, uint64_t client) {
+  slots_.push_back({kind, event_class, db, author, client, bytes_.size(), first.size(), second.size()});
   bytes_ += first;
   bytes_ += second;
 }
@@ -65,29 +65,43 @@ void Outbox::RollbackChangesTo(size_t mark) {
   slots_.erase(changes, slots_.end());
 }
 
-void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {
+Outbox::Entry Outbox::EntryOf(const Slot& slot) const {
   const std::string_view bytes = bytes_;
+  return {slot.kind,
+          slot.event_class,
+          slot.db,
+          slot.author,
+          bytes.substr(slot.at, slot.first_bytes),
+          bytes.substr(slot.at + slot.first_bytes, slot.second_bytes),
+          slot.client};
+}
+
+void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {
   for (const Slot& slot : slots_) {
-    const Entry entry{slot.kind,
-                      slot.event_class,
-                      slot.db,
-                      slot.author,
-                      bytes.substr(slot.at, slot.first_bytes),
-                      bytes.substr(slot.at + slot.first_bytes, slot.second_bytes)};
-    switch (entry.kind) {
+    switch (slot.kind) {
       case Kind::kMessage:
       case Kind::kShardMessage:
       case Kind::kKeyEvent:
-        services.pubsub.Deliver(entry, tell_author);
+        services.pubsub.Deliver(EntryOf(slot), tell_author);
         break;
+      case Kind::kTrack:
       case Kind::kInvalidate:
       case Kind::kInvalidateAll:
-        services.tracking.Deliver(entry, tell_author);
+        services.tracking.Deliver(services.storage, EntryOf(slot));
         break;
     }
   }
+  if (services.tracking.broadcasts()) Broadcast(services);
   slots_.clear();
   bytes_.clear();
+}
+
+void Outbox::Broadcast(const Services& services) const {
+  std::vector<Entry> changed;
+  for (const Slot& slot : slots_) {
+    if (slot.kind == Kind::kInvalidate) changed.push_back(EntryOf(slot));
+  }
+  if (!changed.empty()) services.tracking.Broadcast(changed);
 }
 
 }  // namespace basalt

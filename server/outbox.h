@@ -25,6 +25,7 @@ class Outbox {
     kMessage,       // channel, message
     kShardMessage,  // …
     kKeyEvent,      // event, key
+    kTrack,         // key that the client has read behind what came before
     kInvalidate,    // key
     kInvalidateAll,
   };
@@ -36,6 +37,7 @@ class Outbox {
     net::ConnId author;       // the client whose command it is; none: nobody's
     std::string_view first;   // channel, event, or key to invalidate
     std::string_view second;  // message, or the event's key
+    uint64_t client;          // kTrack: CLIENT ID
   };
   // Bytes for the author itself, which must stand behind the reply of its own command.
   using TellAuthor = std::function<void(net::ConnId author, std::string_view resp)>;
@@ -50,6 +52,7 @@ class Outbox {
     if (!WantsKeyEvent(configured, event_class)) return;
     Add(Kind::kKeyEvent, event_class | (configured & kEventChannels), db, author, event, key);
   }
+  void Track(uint64_t client, std::string_view key) { Add(Kind::kTrack, {}, 0, {}, key, {}, client); }
   void Invalidate(net::ConnId author, std::string_view key) { Add(Kind::kInvalidate, {}, 0, author, key, {}); }
   void InvalidateAll(net::ConnId author) { Add(Kind::kInvalidateAll, {}, 0, author, {}, {}); }
 
@@ -78,13 +81,16 @@ class Outbox {
     uint32_t event_class;
     storage::DbIndex db;
     net::ConnId author;
+    uint64_t client;
     size_t at, first_bytes, second_bytes;  // in bytes_
   };
   void Add(Kind kind, uint32_t event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
-           std::string_view second);
+           std::string_view second, uint64_t client = 0);
   std::string_view Second(const Slot& slot) const {
     return std::string_view(bytes_).substr(slot.at + slot.first_bytes, slot.second_bytes);
   }
+  Entry EntryOf(const Slot& slot) const;
+  void Broadcast(const Services& services) const;
 
   std::vector<Slot> slots_;
   std::string bytes_;

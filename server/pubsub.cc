@@ -359,6 +359,7 @@ void PubSub::Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_
     case Outbox::Kind::kKeyEvent:
       SendKeyEvent(entry, tell_author);
       break;
+    case Outbox::Kind::kTrack:
     case Outbox::Kind::kInvalidate:
     case Outbox::Kind::kInvalidateAll:
       break;  // not ours

@@ -117,6 +117,7 @@ class Server::Impl {
       : storage(std::move(opened)),
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
+        tracking(clients),
         users(commands, config),
         effects(watches, blocked_keys, tracking),
         pause(*storage, parked),
@@ -138,6 +139,9 @@ class Server::Impl {
     parked.SetTransport(transport.get());
     pubsub.SetSink({.push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
                     .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
+    tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
+      for (const net::ConnId conn : conns) transport->Push(conn, message, net::PushOrder::kBehindReplies);
+    });
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
   }
@@ -145,6 +149,7 @@ class Server::Impl {
   // What CONFIG SET makes effective outside of the snapshot.
   void RegisterAppliers() {
     ConfigTable& config = services.config;
+    tracking.SetMaxKeys(static_cast<uint64_t>(config.current().tracking_table_max_keys));
     config.OnChange({"appendfsync"}, [this](const ConfigSnapshot& next, std::string*) {
       storage->SetSyncPolicy(SyncPolicyOf(next));
       return true;
@@ -162,6 +167,10 @@ class Server::Impl {
                       transport->SetTunables(TunablesOf(next));
                       return true;
                     });
+    config.OnChange({"tracking-table-max-keys"}, [this](const ConfigSnapshot& next, std::string*) {
+      tracking.SetMaxKeys(static_cast<uint64_t>(next.tracking_table_max_keys));
+      return true;
+    });
     config.OnChange({"bind", "port"}, [this](const ConfigSnapshot& next, std::string* error) {
       std::string reason;
       if (transport->Rebind(next.bind, static_cast<uint16_t>(next.port), &reason)) return true;
@@ -189,6 +198,7 @@ class Server::Impl {
       const net::TransportStats totals = transport->Stats();
       stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
+      tracking.Tick();
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
     });
   }

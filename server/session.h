@@ -63,6 +63,10 @@ class Session final : public net::ClientState {
   bool close_after_reply = false;
   bool pushes_held = false;  // until the replies so far are sent (net::Transport::HoldPushes)
 
+  // ---- CLIENT TRACKING; ClientTracking's to set ----
+  uint8_t tracking = 0;       // TrackingMode; 0: off
+  bool caching_said = false;  // CLIENT CACHING, about the next command or transaction
+
   // ---- MULTI ----
   bool in_multi = false;
   bool dirty_exec = false;  // a command was refused while queueing: EXEC answers EXECABORT

@@ -2,6 +2,7 @@
 #include "net/transport.h"
 #include "server/acl/permission.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/client_names.h"
@@ -129,6 +130,7 @@ Status Reset(CommandContext& ctx) {
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
   session.no_evict = session.no_touch = false;
+  ctx.services.tracking.Disable(session);
   if (session.monitor) {
     session.monitor = false;
     ctx.services.monitors.Remove(session.conn.id);

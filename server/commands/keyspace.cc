@@ -7,6 +7,7 @@
 
 #include "server/acl/categories.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/commands/families.h"
 #include "server/commands/key_access.h"
 #include "server/commands/scan_options.h"
@@ -258,9 +259,14 @@ Status CheckFlushMode(const CommandContext& ctx) {
   return ctx.argc() == 2 && known ? ErrorCode::kOk : ErrorCode::kSyntax;
 }
 
+void ForgetCachedKeys(CommandContext& ctx) {
+  if (ctx.services.tracking.active()) ctx.outbox.InvalidateAll(ctx.session.conn.id);
+}
+
 Status FlushDb(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckFlushMode(ctx));
   ctx.txn().ReplaceNamespace(ctx.db());
+  ForgetCachedKeys(ctx);
   ctx.reply.Ok();
   return Ok();
 }
@@ -270,6 +276,7 @@ Status FlushAll(CommandContext& ctx) {
   for (int db = 0; db < ctx.services.storage.databases(); ++db) {
     ctx.txn().ReplaceNamespace(static_cast<DbIndex>(db));
   }
+  ForgetCachedKeys(ctx);
   ctx.reply.Ok();
   return Ok();
 }

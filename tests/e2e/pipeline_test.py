@@ -8,6 +8,7 @@ from case import SANITIZED, BasaltTest, main, os
 from resp import Client, Closed, encode
 
 MIB = 1 << 20
+SECONDS_MAX = 60 if SANITIZED else 10
 
 
 class Pipelines(BasaltTest):
@@ -74,6 +75,27 @@ class Pipelines(BasaltTest):
         self.assertLess(longest, 10 if SANITIZED else 1.0, "seconds that a PING took beside a pipeline")
         for _ in range(count):
             busy.read()
+
+
+class ReadsBehindWrites(BasaltTest):
+    options = {"pool-threads": "2"}
+
+    def test_an_idle_client_holds_no_lock(self):
+        """A read behind a pending write of its own connection waits for the lock of its key. Once it has it, the write is
+        committed, and the read runs without: the lock must not stay with it."""
+        keys = [b"a", b"b", b"c"]
+        clients = [self.client() for _ in range(4)]
+        other = self.client(timeout=SECONDS_MAX)
+        for turn in range(200 if SANITIZED else 2000):
+            for i, client in enumerate(clients):
+                commands = []
+                for step in range(8):
+                    commands += [("SET", keys[(i + step) % 3], turn), ("GET", keys[(i + step + 1) % 3])]
+                client.send_raw(b"".join(encode(command) for command in commands))
+            for client in clients:
+                for _ in range(16):
+                    client.read()
+            self.assertEqual(other.call("MSET", "a", 1, "b", 2, "c", 3), "OK")
 
 
 class HalfClose(BasaltTest):

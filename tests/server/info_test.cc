@@ -82,7 +82,7 @@ class InfoTest : public testing::Test {
   BlockedKeys blocked_keys_{[](ParkTicket) {}};
   MonitorHub monitors_;
   PubSub pubsub_;
-  ClientTracking tracking_;
+  ClientTracking tracking_{clients_};
   UserRegistry users_{table_, config_};
   Scripting scripting_;
   std::unique_ptr<storage::Storage> storage_;
