@@ -73,7 +73,8 @@ void WriteError(lua_State* L, Invocation& run) {
     lua_pushfstring(L, "ERR Error running script %s, %s", lua_tostring(L, -1), text);
   } else {
     const int error = lua_gettop(L);
-    const char* const text = ErrorField(L, "err");
+    const char* text = ErrorField(L, "err");
+    if (text == nullptr) text = "ERR unknown error";
     lua_pushvalue(L, error);
     const char* const source = ErrorField(L, "source");
     lua_pushvalue(L, error);
@@ -85,9 +86,9 @@ void WriteError(lua_State* L, Invocation& run) {
     lua_pushlstring(L, run.name.data(), run.name.size());
     const char* const name = lua_tostring(L, -1);
     if (source != nullptr && line != nullptr) {
-      lua_pushfstring(L, "%s script: %s, on %s:%s.", text != nullptr ? text : "", name, source, line);
+      lua_pushfstring(L, "%s script: %s, on %s:%s.", text, name, source, line);
     } else {
-      lua_pushstring(L, text != nullptr ? text : "");
+      lua_pushstring(L, text);
     }
   }
   run.reply.Error(lua_tostring(L, -1));
@@ -119,6 +120,8 @@ int Execute(lua_State* L) {
 
 class Interpreter::Impl {
  public:
+  explicit Impl(size_t memory_bytes_max) : memory_bytes_max_(memory_bytes_max) {}
+
   Status Compile(const Script& script, int* function);
   Outcome Run(const Script& script, std::span<const std::string_view> keys, std::span<const std::string_view> args,
               ScriptHost& host, net::ReplyBuilder& reply);
@@ -130,11 +133,11 @@ class Interpreter::Impl {
   }
   void TidyUp();
   LuaState& scripts() {
-    if (scripts_ == nullptr) scripts_ = std::make_unique<LuaState>(LuaState::Kind::kScripts);
+    if (scripts_ == nullptr) scripts_ = std::make_unique<LuaState>(LuaState::Kind::kScripts, memory_bytes_max_);
     return *scripts_;
   }
   LuaState& functions() {
-    if (functions_ == nullptr) functions_ = std::make_unique<LuaState>(LuaState::Kind::kFunctions);
+    if (functions_ == nullptr) functions_ = std::make_unique<LuaState>(LuaState::Kind::kFunctions, memory_bytes_max_);
     return *functions_;
   }
 
@@ -156,6 +159,7 @@ class Interpreter::Impl {
     source_bytes_ = 0;
   }
 
+  const size_t memory_bytes_max_;
   std::unique_ptr<LuaState> scripts_, functions_;
 
   // The most recently used first; the keys of by_digest_ are views of its digests.
@@ -374,7 +378,7 @@ Interpreter::Outcome Interpreter::Impl::RunFunction(const FunctionLibrary& libra
 
 // ---- Interpreter ----
 
-Interpreter::Interpreter() : impl_(std::make_unique<Impl>()) {}
+Interpreter::Interpreter(size_t memory_bytes_max) : impl_(std::make_unique<Impl>(memory_bytes_max)) {}
 Interpreter::~Interpreter() = default;
 
 Status Interpreter::ParseShebang(std::string_view body, uint32_t* flags) { return ParseScriptFlags(body, flags); }

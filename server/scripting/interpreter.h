@@ -25,7 +25,10 @@ struct Script {
 // within a limit. Owner: one pool thread; that thread only.
 class Interpreter {
  public:
-  Interpreter();
+  // A script that needs more ends with an error.
+  static constexpr size_t kMemoryBytesMax = 256 * 1024 * 1024;
+
+  explicit Interpreter(size_t memory_bytes_max = kMemoryBytesMax);
   ~Interpreter();
 
   // The flags of the shebang line, or Redis' error ("ERR Unexpected flag in script shebang: …", …). No Lua involved.

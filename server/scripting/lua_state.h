@@ -31,13 +31,12 @@ class LuaState {
     kScripts,    // EVAL: KEYS and ARGV are globals
     kFunctions,  // FCALL: keys and arguments are passed; another table `redis` while a library loads
   };
-  static constexpr size_t kMemoryBytesMax = 256 * 1024 * 1024;
   static constexpr size_t kPatternItemsMax = 4096;  // of a pattern, that make matching recurse
 
   // Beyond the limit, for what follows a run that reached it: there is no protected mode then.
   static constexpr size_t kHeadroomBytes = 4 * 1024 * 1024;
 
-  explicit LuaState(Kind kind, size_t memory_bytes_max = kMemoryBytesMax);
+  explicit LuaState(Kind kind, size_t memory_bytes_max);
   ~LuaState();
   LuaState(const LuaState&) = delete;
   LuaState& operator=(const LuaState&) = delete;
@@ -78,6 +77,7 @@ class LuaState {
   void UseLoadGlobals(bool loading);
 
   size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes_max() const { return memory_bytes_max_; }
   // An allocation was refused: better to begin with a new state.
   bool hit_limit() const { return hit_limit_; }
 
