@@ -429,7 +429,7 @@ void LuaState::Unwind(lua_State* L) {
     if (known && std::string_view(at.what) == "C") {
       known = lua_getstack(L, 1, &at) != 0 && lua_getinfo(L, "Sl", &at) != 0;
     }
-    unwound_at_ = known ? std::string(at.source) + ':' + std::to_string(at.currentline) : std::string();
+    stopped_at_ = known ? std::string(at.source) + ':' + std::to_string(at.currentline) : std::string();
   }
   // From now on each instruction raises again, whoever catches.
   lua_sethook(L, Hook, LUA_MASKCOUNT, 1);

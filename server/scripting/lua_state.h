@@ -65,7 +65,7 @@ class LuaState {
   // Raises what nothing catches: pcall, xpcall and coroutine.resume raise it again.
   [[noreturn]] void Unwind(lua_State* L);
   // "@user_script:3" where the last Unwind happened.
-  const std::string& unwound_at() const { return unwound_at_; }
+  const std::string& stopped_at() const { return stopped_at_; }
 
   // Calls what is on the stack as lua_pcall does, with the handler that notes where an error happened.
   int ProtectedCall(int args, int results);
@@ -102,7 +102,7 @@ class LuaState {
   lua_State* lua_ = nullptr;
   int globals_ = LUA_NOREF, load_globals_ = LUA_NOREF, call_globals_ = LUA_NOREF, error_handler_ = LUA_NOREF;
   Run run_;
-  std::string unwound_at_;
+  std::string stopped_at_;
   size_t memory_bytes_ = 0;
   bool in_run_ = false;
   bool hit_limit_ = false;

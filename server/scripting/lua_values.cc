@@ -338,9 +338,11 @@ bool ValueWriter::WithinLimits() {
 }
 
 bool ValueWriter::Write() {
+  constexpr std::string_view kStackLimit = "ERR reached lua stack limit";
   if (!WithinLimits()) return false;
   if (!lua_checkstack(L_, kStackNeeded)) {
-    reply_.Error("ERR reached lua stack limit");
+    reply_.Error(kStackLimit);
+    target_->host.OnErrorReply(kStackLimit, false);
     lua_pop(L_, 1);
     return true;
   }
@@ -377,9 +379,10 @@ void ValueWriter::Bool(bool value) {
 // Of the table on top, which stays there, as everything below.
 bool ValueWriter::Table() {
   if (Field("err", LUA_TSTRING)) {
-    reply_.Error(UpToNul(TextAt(L_, -1)));
-    lua_pop(L_, 1);
-    target_->error_counted = Flag("ignore_error_stats_update");
+    const std::string_view line = UpToNul(TextAt(L_, -1));
+    reply_.Error(line);
+    lua_pop(L_, 1);  // the table still has it
+    target_->host.OnErrorReply(line, Flag("ignore_error_stats_update"));
   } else if (Field("ok", LUA_TSTRING)) {
     Line('+', UpToNul(TextAt(L_, -1)));
     lua_pop(L_, 1);

@@ -35,6 +35,9 @@ class FakeHost : public ScriptHost {
     return argv[0] != "denied";
   }
 
+  void OnErrorReply(std::string_view line, bool counted) override { errors.emplace_back(line, counted); }
+
+  std::vector<std::pair<std::string, bool>> errors;
   std::string answer = "+OK\r\n";
   std::vector<std::string> last;
   RespVersion last_resp = RespVersion::kResp2;
@@ -175,12 +178,12 @@ TEST_F(InterpreterTest, ErrorsSayWhereTheyHappened) {
   const std::string body = "\nreturn redis.call('x')";
   host.answer = "-WRONGTYPE of key\r\n";
   EXPECT_EQ(Eval(body), "-WRONGTYPE of key script: " + Sha1Hex(body) + ", on @user_script:2.\r\n");
-  EXPECT_TRUE(interpreter.error_counted());
+  EXPECT_TRUE(host.errors.back().second);
   const std::string other = "error('boom')";
   EXPECT_EQ(Eval(other), "-ERR user_script:1: boom script: " + Sha1Hex(other) + ", on @user_script:1.\r\n");
-  EXPECT_FALSE(interpreter.error_counted());
+  EXPECT_FALSE(host.errors.back().second);
   EXPECT_EQ(Eval("return redis.pcall('x')"), "-WRONGTYPE of key\r\n");
-  EXPECT_TRUE(interpreter.error_counted());
+  EXPECT_TRUE(host.errors.back().second);
   EXPECT_EQ(Eval("local ok, e = pcall(redis.call, 'x') return {tostring(ok), e}"),
             "*2\r\n$5\r\nfalse\r\n$16\r\nWRONGTYPE of key\r\n");
   EXPECT_THAT(Eval("return +"), StartsWith("-ERR Error compiling script (new function): user_script:1:"));
@@ -306,7 +309,7 @@ TEST_F(InterpreterTest, NothingCatchesAnUnwinding) {
     EXPECT_EQ(Eval(body), "") << body;
     EXPECT_EQ(outcome, Interpreter::Outcome::kUnwound) << body;
     EXPECT_LE(host.ticks, 7) << body;
-    EXPECT_EQ(interpreter.unwound_at(), "@user_script:1") << body;
+    EXPECT_EQ(interpreter.stopped_at(), "@user_script:1") << body;
     host.unwind_at_tick = 1000;
     EXPECT_EQ(Eval("return 1"), ":1\r\n");
   }
