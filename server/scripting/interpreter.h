@@ -45,6 +45,9 @@ class Interpreter {
   // Runs a library's code and fills in the functions it registers: FUNCTION LOAD's errors.
   Status LoadLibrary(FunctionLibrary* library);
 
+  // Where the last run stood when it was unwound, for the error of a killed script: "@user_script:3". Empty: unknown.
+  std::string_view stopped_at() const;
+
   uint64_t memory_bytes() const;  // INFO used_memory_lua, used_memory_vm_*
 
  private:
