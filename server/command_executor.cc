@@ -60,7 +60,10 @@ struct CommandExecutor::ThreadState {
 CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
                                  storage::CommitObserver& observer, int pool_threads)
     : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer), held_threads_(services, pool_threads) {
-  for (int i = 0; i < pool_threads; ++i) threads_.push_back(std::make_unique<ThreadState>())->index = i;
+  for (int i = 0; i < pool_threads; ++i) {
+    threads_.push_back(std::make_unique<ThreadState>());
+    threads_.back()->index = i;
+  }
 }
 
 CommandExecutor::~CommandExecutor() = default;
@@ -170,7 +173,7 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
-  return CheckResources(flags | (needs_memory ? kCmdDenyOom : 0));
+  return CheckResources(needs_memory ? flags | kCmdDenyOom : flags);
 }
 
 Status CommandExecutor::OutOfMemory() { return Status::Message("OOM command not allowed when used memory > 'maxmemory'."); }

@@ -16,6 +16,8 @@
 
 namespace basalt {
 
+struct Command;
+
 // What EVAL or FCALL is to run.
 struct ScriptCall {
   ScriptKind kind = ScriptKind::kEval;
@@ -67,7 +69,7 @@ class ScriptRun final : public ScriptHost {
   // Calls whose statistics wait until it is known that the run counts.
   static constexpr size_t kUnpublishedMax = 256;
 
-  enum class Stop : uint8_t { kNone, kSlowLane, kLocks, kGate, kKilled, kTooLarge, kShutdown, kStorage };
+  enum class Stop : uint8_t { kNone, kSlowLane, kLocks, kGate, kKilled, kTooLarge, kShutdown };
 
   // What a nested command leaves in statistics and with monitors.
   struct Done {
