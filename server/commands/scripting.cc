@@ -1,5 +1,6 @@
 // EVAL and its kin, SCRIPT. What a run may do is ScriptRun's; what scripts are known, ScriptCache's.
 #include "server/scripting/scripting.h"
+#include "server/sha1.h"
 
 #include "server/command_context.h"
 #include "server/command_table.h"
@@ -41,7 +42,7 @@ uint64_t FlagsOfEval(const PrepareInput& input) {
 // Compiles the script and keeps it.
 Status Load(CommandContext& ctx, std::string_view body, ScriptCache::Origin origin, KnownScriptPtr* known) {
   if (body.size() > kFastLaneBodyBytesMax && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
-  Script script{.digest = ScriptCache::Digest(body), .body = std::string(body)};
+  Script script{.digest = Sha1Hex(body), .body = std::string(body)};
   BASALT_RETURN_IF_ERROR(Interpreter::ParseShebang(body, &script.flags));
   Scripting& scripting = ctx.services.scripting;
   const Status compiled = scripting.interpreter(ctx.thread).Check(script);
@@ -54,7 +55,7 @@ Status Load(CommandContext& ctx, std::string_view body, ScriptCache::Origin orig
 // What is to run, and how many of the arguments behind numkeys are keys.
 Status FindScript(CommandContext& ctx, KnownScriptPtr* known, size_t* keys) {
   const Status no_script = Status::Message("NOSCRIPT No matching script. Please use EVAL.");
-  if (ByDigest(ctx.spec) && ctx.arg(1).size() != 40) return no_script;
+  if (ByDigest(ctx.spec) && ctx.arg(1).size() != kSha1HexBytes) return no_script;
   int64_t numkeys = 0;
   if (!ParseInteger(ctx.arg(2), &numkeys)) return ErrorCode::kNotInteger;
   if (numkeys > static_cast<int64_t>(ctx.argc()) - 3) {

@@ -45,10 +45,12 @@ class Interpreter {
   // Runs a library's code and fills in the functions it registers: FUNCTION LOAD's errors.
   Status LoadLibrary(FunctionLibrary* library);
 
-  // Where the last run stood when it was unwound, for the error of a killed script: "@user_script:3". Empty: unknown.
-  std::string_view stopped_at() const;
+  // Of the last run. Where it was when it was unwound: "@user_script:3", "" if that is not known.
+  const std::string& unwound_at() const;
+  // Its reply is an error that a command returned inside, so that the statistics know it already.
+  bool error_counted() const;
 
-  uint64_t memory_bytes() const;  // INFO used_memory_lua, used_memory_vm_*
+  uint64_t memory_bytes() const;  // INFO used_memory_lua, used_memory_vm_*; any thread
 
  private:
   class Impl;

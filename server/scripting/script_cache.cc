@@ -1,33 +1,18 @@
 #include "server/scripting/script_cache.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <mutex>
 #include <utility>
+
+#include "server/sha1.h"
 
 namespace basalt {
 
 namespace {
 
-constexpr size_t kDigestDigits = 2 * SHA_DIGEST_LENGTH;
-
-size_t BytesOf(const Script& script) { return script.body.size() + sizeof(KnownScript) + kDigestDigits; }
+size_t BytesOf(const Script& script) { return script.body.size() + sizeof(KnownScript) + kSha1HexBytes; }
 
 }  // namespace
-
-std::string ScriptCache::Digest(std::string_view body) {
-  unsigned char digest[SHA_DIGEST_LENGTH];
-  SHA1(reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest);
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(kDigestDigits);
-  for (const unsigned char byte : digest) {
-    hex += kHex[byte >> 4];
-    hex += kHex[byte & 15];
-  }
-  return hex;
-}
 
 KnownScriptPtr ScriptCache::Use(const KnownScriptPtr& script) const {
   script->last_use.store(clock_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
@@ -35,12 +20,12 @@ KnownScriptPtr ScriptCache::Use(const KnownScriptPtr& script) const {
 }
 
 KnownScriptPtr ScriptCache::Find(std::string_view digest) const {
-  if (digest.size() != kDigestDigits) return nullptr;
-  char lower[kDigestDigits];
+  if (digest.size() != kSha1HexBytes) return nullptr;
+  char lower[kSha1HexBytes];
   std::transform(digest.begin(), digest.end(), lower,
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c; });
   std::shared_lock lock(mu_);
-  const auto found = by_digest_.find(std::string_view(lower, kDigestDigits));
+  const auto found = by_digest_.find(std::string_view(lower, kSha1HexBytes));
   return found != by_digest_.end() ? Use(found->second) : nullptr;
 }
 
@@ -52,7 +37,7 @@ KnownScriptPtr ScriptCache::FindBody(std::string_view body) const {
 
 KnownScriptPtr ScriptCache::Add(std::string_view body, uint32_t flags, Origin origin) {
   auto added = std::make_shared<KnownScript>();
-  added->script = {.digest = Digest(body), .body = std::string(body), .flags = flags};
+  added->script = {.digest = Sha1Hex(body), .body = std::string(body), .flags = flags};
   std::unique_lock lock(mu_);
   auto [place, inserted] = by_digest_.try_emplace(added->script.digest, added);
   KnownScript& script = *place->second;

@@ -52,9 +52,6 @@ class ScriptCache {
   size_t size() const { return count_.load(std::memory_order_relaxed); }
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
-  // SHA-1 in 40 lower-case hex digits.
-  static std::string Digest(std::string_view body);
-
  private:
   KnownScriptPtr Use(const KnownScriptPtr& script) const;
   void Evict();  // REQUIRES: mu_ exclusively
