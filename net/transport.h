@@ -85,6 +85,11 @@ class Transport {
   // Applies settings to a connection without a batch of its own (output class of a client that was made a subscriber).
   void Configure(ConnId conn, const ConnSettings& settings);
 
+  // One more pool thread for a lane whose thread is held by what it executes, until DismissStandIn. False: there are
+  // kStandInThreadsMax already. Handler's Execute sees it as a thread number of its own.
+  bool AddStandIn(Lane lane);
+  void DismissStandIn(Lane lane);
+
   // Runs `task` on a worker's loop every `period` until Stop. Short work only.
   void AddPeriodic(std::chrono::milliseconds period, std::function<void()> task);
 

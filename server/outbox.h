@@ -69,6 +69,7 @@ class Outbox {
   void InvalidateAll(net::ConnId author) { Add(Kind::kInvalidateAll, {}, 0, author, {}, {}); }
 
   bool empty() const { return slots_.empty(); }
+  size_t bytes() const { return bytes_.size() + slots_.size() * sizeof(Slot); }
   // Around a command: RollbackTo(Mark()) forgets what came since.
   size_t Mark() const { return slots_.size(); }
   void RollbackTo(size_t mark);

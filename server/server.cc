@@ -37,6 +37,8 @@ namespace basalt {
 
 namespace {
 
+constexpr uint64_t kScriptGraceNs = 1'000'000'000;  // that scripts get when the server stops
+
 constexpr std::chrono::milliseconds kPeriod{Stats::kSamplePeriodMs};
 
 storage::SyncPolicy SyncPolicyOf(const ConfigSnapshot& config) {
@@ -96,6 +98,12 @@ net::TransportTunables TunablesOf(const ConfigSnapshot& config) {
   return tunables;
 }
 
+// All there can be, stand-ins included.
+int PoolThreads(const ConfigSnapshot& config) {
+  const ThreadCounts threads = ThreadsOf(config);
+  return threads.fast + threads.slow + net::kStandInThreadsMax;
+}
+
 std::string NewRunId() {
   std::random_device random;
   std::string id;
@@ -118,12 +126,13 @@ class Server::Impl {
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
         effects(watches, blocked_keys, pubsub, tracking),
         pause(*storage, parked),
+        scripting(PoolThreads(config.current()), ThreadsOf(config.current()).slow),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
                  .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
                  .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
-        executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
+        executor(services, pause, memory_limit, effects, PoolThreads(config.current())),
         handler(services) {}
 
   bool OpenTransport(std::string* error) {
@@ -175,6 +184,7 @@ class Server::Impl {
       stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
+      executor.WatchThreads();
     });
   }
 
@@ -234,6 +244,7 @@ int Server::Run() {
   LOG(INFO) << "Shutting down (" << (signal_number == SIGINT ? "SIGINT" : "SIGTERM or SHUTDOWN") << ")";
 
   impl_->parked.DropAll();
+  impl_->scripting.running().EndAll(MonotonicNs() + kScriptGraceNs);
   impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
   const storage::Status synced = impl_->storage->SyncNow();
   if (synced != storage::Status::kOk) {

@@ -6,6 +6,7 @@ namespace basalt::storage {
 namespace {
 
 constexpr size_t kLargeBatchBytes = 256 << 10;  // rows of large objects are written so many at a time
+constexpr size_t kRowIndexBytes = 64;           // of one node of row_index
 
 }  // namespace
 
@@ -30,6 +31,15 @@ Status WriteTxn::LockKeys(std::span<const HashedKey> keys) {
 }
 
 bool WriteTxn::BlockedByGate() const { return impl_->blocked_by_gate; }
+
+bool WriteTxn::Holds(const HashedKey& key) const {
+  return impl_->exclusive || (impl_->inside_gate && impl_->grant.Holds(KeyLocks::StripeOf(key.hash)));
+}
+
+void WriteTxn::RefuseWaiters() {
+  if (impl_->exclusive) impl_->storage.gate.RefuseWaiters();
+  impl_->storage.locks.RefuseWaiters(impl_->grant);
+}
 
 void WriteTxn::AdoptLocks(KeyLocks::Grant grant) { impl_->grant.Merge(std::move(grant)); }
 
@@ -98,6 +108,12 @@ bool WriteTxn::HasPendingWrites() const { return impl_->changed; }
 
 size_t WriteTxn::PendingBytes() const {
   return impl_->arena.bytes() + impl_->record_bytes;  // keys and rows are in the arena
+}
+
+size_t WriteTxn::MemoryBytes() const {
+  return impl_->arena.bytes() + impl_->held_bytes + impl_->entries.size() * sizeof(Impl::Entry) +
+         impl_->undo.size() * sizeof(Impl::Undo) + impl_->rows.size() * (sizeof(Impl::RowOp) + kRowIndexBytes) +
+         impl_->garbage.size() * sizeof(Garbage);
 }
 
 Namespace WriteTxn::NamespaceOf(DbIndex db) const {

@@ -96,6 +96,7 @@ class WriteTxn::Impl {
   std::vector<Mark> marks;  // of the commands begun, the outermost first
   bool changed = false;     // anything to commit
   size_t record_bytes = 0;  // of the records that Commit would write, roughly
+  size_t held_bytes = 0;    // of all records that entries and undo keep, or kept
   Status failed = Status::kOk;
 
   // the large object being written
@@ -137,6 +138,7 @@ class WriteTxn::Impl {
     entry.db = db;
     entry.key = arena.Copy(key.key);
     entry.hash = key.hash;
+    if (original != nullptr) held_bytes += original->stored().size();
     entry.current = original;
     entry.original = std::move(original);
     Link(static_cast<uint32_t>(entries.size() - 1));
@@ -175,7 +177,10 @@ class WriteTxn::Impl {
   // Everything that changes a record comes through here.
   void SetCurrent(Entry* entry, RecordPtr record) {
     Remember(entry);
-    if (record != nullptr) record_bytes += record->stored().size() + kMetaKeyPrefixBytes;
+    if (record != nullptr) {
+      record_bytes += record->stored().size() + kMetaKeyPrefixBytes;
+      held_bytes += record->stored().size();
+    }
     if (entry->current != nullptr && entry->written()) {
       record_bytes -= std::min(record_bytes, entry->current->stored().size() + kMetaKeyPrefixBytes);
     }
