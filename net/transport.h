@@ -93,6 +93,11 @@ class Transport {
   // Changes the limit at once, not only when a batch comes back with its settings.
   void SetOutputLimit(ConnId conn, const OutputLimit& limit);
 
+  // One more pool thread for a lane whose thread is held by what it executes, until DismissStandIn. False: there are
+  // kStandInThreadsMax already. Handler's Execute sees it as a thread number of its own.
+  bool AddStandIn(Lane lane);
+  void DismissStandIn(Lane lane);
+
   // Runs `task` on a worker's loop every `period` until Stop. Short work only.
   void AddPeriodic(std::chrono::milliseconds period, std::function<void()> task);
 

@@ -51,10 +51,11 @@ struct Preparation {
   bool uses_txn = false;                 // writes, or reads under locks
   bool exclusive = false;                // with the gate closed
   bool slow = false;                     // in the slow lane
+  bool runs_script = false;              // may hold its thread
 
   void Clear() {
     keys.clear();
-    uses_txn = exclusive = slow = false;
+    uses_txn = exclusive = slow = runs_script = false;
   }
 };
 // Adds what the row itself says. EXEC calls it for each queued command.
@@ -94,6 +95,10 @@ class CommandContext {
   bool deny_blocking = false;
   // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
   bool keep_changes_when_parked = false;
+  // Which pool thread runs it.
+  int thread = 0;
+  // The reply holds an error although the handler returned none (a script's result): the call counts as failed.
+  bool replied_error = false;
   // Lookups of this run (INFO keyspace_hits, keyspace_misses); counted when the command is done.
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
 

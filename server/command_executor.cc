@@ -19,6 +19,7 @@
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
 #include "server/pubsub.h"
+#include "server/scripting/scripting.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -51,6 +52,8 @@ struct CommandExecutor::ThreadState {
   std::unique_ptr<CommitGroup> group;
   Preparation preparation;
   Outbox outbox;                      // of a command that only reads
+  std::vector<net::BatchPtr> rest;    // of the current Execute, the next at the end
+  int index = 0;
   net::Lane lane = net::Lane::kFast;  // of the current Execute
   uint64_t now_ns = 0;                // when the last command ended
   bool someone_waits = false;         // for a key that the last command may have changed
@@ -58,8 +61,11 @@ struct CommandExecutor::ThreadState {
 
 CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
                                  storage::CommitObserver& observer, int pool_threads)
-    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer) {
-  for (int i = 0; i < pool_threads; ++i) threads_.push_back(std::make_unique<ThreadState>());
+    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer), held_threads_(services, pool_threads) {
+  for (int i = 0; i < pool_threads; ++i) {
+    threads_.push_back(std::make_unique<ThreadState>());
+    threads_.back()->index = i;
+  }
 }
 
 CommandExecutor::~CommandExecutor() = default;
@@ -67,7 +73,11 @@ CommandExecutor::~CommandExecutor() = default;
 void CommandExecutor::Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread_index) {
   ThreadState& thread = *threads_[thread_index];
   thread.lane = lane;
-  for (net::BatchPtr& batch : batches) {
+  thread.rest = std::move(batches);
+  std::reverse(thread.rest.begin(), thread.rest.end());
+  while (!thread.rest.empty()) {
+    net::BatchPtr batch = std::move(thread.rest.back());
+    thread.rest.pop_back();
     if (thread.group == nullptr) thread.group = std::make_unique<CommitGroup>(services_, observer_);
     RunBatch(thread, std::move(batch));
   }
@@ -105,6 +115,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     if (session.close_after_reply) {
       current.protocol_error.reset();
       session.grant.Release();
+      session.turn.Release();
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
@@ -118,6 +129,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     ++current.next;
     if (session.caching_said) ClientTracking::AfterCommand(session, argv);
     session.wake = Wake::kFirstRun;
+    session.rerun.Clear();
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
     if (session.blocked.registration.active()) std::swap(served, session.blocked);
@@ -138,8 +150,9 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
-  error = CheckGates(session, *command, argv, flags);
+  uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  if (spec->actual_flags != nullptr) flags = spec->actual_flags({*spec, argv, session, services_});
+  error = session.refusal.ok() ? CheckGates(session, *command, argv, flags) : std::exchange(session.refusal, Ok());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
@@ -167,9 +180,13 @@ Status CommandExecutor::CheckGates(Session& session, const Command& command, std
   }
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
-  if (needs_memory && memory_limit_.exceeded()) {
-    return Status::Message("OOM command not allowed when used memory > 'maxmemory'.");
-  }
+  return CheckResources(needs_memory ? flags | kCmdDenyOom : flags);
+}
+
+Status CommandExecutor::OutOfMemory() { return Status::Message("OOM command not allowed when used memory > 'maxmemory'."); }
+
+Status CommandExecutor::CheckResources(uint64_t flags) const {
+  if ((flags & kCmdDenyOom) != 0 && memory_limit_.exceeded()) return OutOfMemory();
   if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
     return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
   }
@@ -217,6 +234,7 @@ void PrepareFromRow(const PrepareInput& input, Preparation* preparation) {
   const CommandSpec& spec = input.spec;
   if (spec.Has(kCmdSlowLane)) preparation->slow = true;
   if (spec.Has(kCmdExclusive)) preparation->exclusive = preparation->slow = true;
+  if (spec.Has(kCmdRunsScript)) preparation->runs_script = true;
   if (spec.Has(kCmdWrite) || spec.Has(kCmdLockKeys)) preparation->uses_txn = true;
   if (!CommandTable::HasKeys(spec)) return;
   KeyPositions positions;
@@ -237,7 +255,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   preparation.Clear();
   const PrepareInput input{spec, argv, session, services_};
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
-  if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
+  for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+  if (session.rerun.with_gate) preparation.exclusive = preparation.uses_txn = true;
 
   const uint64_t flags = spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
   if (PubSub::MustSendFirst(session, spec, flags)) {
@@ -246,6 +265,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   }
   if (preparation.slow && thread.lane == net::Lane::kFast) return MoveToSlowLane(thread);
   if (preparation.exclusive) return RunExclusive(thread, session, command, argv);
+  if (preparation.runs_script && thread.lane == net::Lane::kSlow) return RunScripts(thread, session, command, argv);
   if (thread.group->CurrentDepends() && !preparation.uses_txn) {
     // A read behind a pending write of its own connection: of certain keys, under their locks; of anything else, after the
     // commit. (What concerns the connection alone does not look.)
@@ -276,11 +296,12 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   switch (status.code()) {
     case ErrorCode::kNeedLocks:
       preparation.uses_txn = true;
+      for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
       return RunOnce(thread, session, command, argv);
     case ErrorCode::kNeedSlowLane:
       return MoveToSlowLane(thread);
     case ErrorCode::kNeedGate:
-      session.needs_gate = true;
+      session.rerun.with_gate = true;
       return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, command, argv);
     case ErrorCode::kParked:
       if (!CommitNow(thread)) return Next::kTakenOff;
@@ -291,9 +312,26 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   if (txn != nullptr && thread.group->HasPending()) {
     thread.group->AddDependent(from);
     // Those who wait for a key are served before the next command sees it.
+    for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
     thread.someone_waits = SomeoneWaits(preparation.keys);
   }
   return Next::kAdvance;
+}
+
+// In the slow lane, where a script may run for long: nothing of other clients is held meanwhile.
+CommandExecutor::Next CommandExecutor::RunScripts(ThreadState& thread, Session& session, const Command& command,
+                                                  std::span<const std::string_view> argv) {
+  CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
+  if (!session.turn.active()) {
+    const bool has_locks = !session.grant.empty();
+    session.turn = services_.scripting.running().TryEnter(RunningScripts::Part::kScript, has_locks);
+    if (!session.turn.active()) return WaitForTurn(thread, RunningScripts::Part::kScript, has_locks);
+  }
+  const Next next = RunOnce(thread, session, command, argv);
+  if (next == Next::kTakenOff) return next;
+  CHECK(CommitNow(thread));
+  session.turn.Release();
+  return next;
 }
 
 // With the gate closed: everybody else's writes are done, and wait.
@@ -301,6 +339,11 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
                                                     std::span<const std::string_view> argv) {
   session.grant.Release();
   CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
+  if (session.turn.active() && session.turn.part() != RunningScripts::Part::kExclusive) session.turn.Release();
+  if (!session.turn.active()) {
+    session.turn = services_.scripting.running().TryEnter(RunningScripts::Part::kExclusive, false);
+    if (!session.turn.active()) return WaitForTurn(thread, RunningScripts::Part::kExclusive, false);
+  }
   storage::ExclusiveGate::Closed closed(services_.storage.gate(), std::try_to_lock);
   if (!closed.owns()) return WaitForGate(thread);
   net::CommandBatch& batch = thread.group->current();
@@ -310,9 +353,9 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   ParkRequest park;
   const Status status = Invoke(thread, session, command, argv, &txn, &park);
   CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
-  session.needs_gate = false;
   if (thread.group->HasPending()) thread.group->AddDependent(from);
   CHECK(CommitNow(thread));
+  session.turn.Release();
   return Next::kAdvance;
 }
 
@@ -344,7 +387,11 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
   context.wake_ = session.wake;
+  context.thread = thread.index;
+  std::optional<HeldThreads::Hold> hold;
+  if (thread.preparation.runs_script) hold.emplace(held_threads_, thread.index, thread.lane, &thread.rest, started_ns);
   Status status = spec.handler(context);
+  hold.reset();
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
   if (txn != nullptr && keeps_changes) {
     if (!context.ran_others_) Invalidate(*txn, session, outbox);
@@ -391,18 +438,37 @@ void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& se
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
+  const storage::DbIndex db = outer.session.db;
+  NestedCall call;
+  net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
+  return RunInside(outer, command, argv, reply, &call, [&](const CommandContext& context) {
+    if (!call.error.empty()) services_.stats.RecordError(call.error);
+    Account(context, command, db, call.duration_ns, call.error.empty() ? Ok() : Status::Message(call.error));
+  });
+}
+
+Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
+                                  net::ReplyBuilder& reply, NestedCall* call) const {
+  return RunInside(outer, command, argv, reply, call, [call](const CommandContext& context) {
+    call->keyspace_hits = context.keyspace_hits;
+    call->keyspace_misses = context.keyspace_misses;
+  });
+}
+
+template <typename Tell>
+Status CommandExecutor::RunInside(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
+                                  net::ReplyBuilder& reply, NestedCall* call, Tell tell) const {
   const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
-  const storage::DbIndex db = outer.session.db;
-  const auto from = outer.reply.Mark();
+  const auto from = reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
   outer.ran_others_ = true;
   if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
-  net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
+  context.thread = outer.thread;
   const Status status = spec.handler(context);
   if (status.ok()) {
     if (!context.ran_others_) Invalidate(txn, outer.session, outer.outbox);
@@ -411,17 +477,17 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   }
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
-    outer.reply.buffer().Truncate(from);
+    reply.buffer().Truncate(from);
     RunsElsewhere(status) ? outer.outbox.RollbackTo(outbox_mark) : outer.outbox.RollbackChangesTo(outbox_mark);
   }
   if (RunsElsewhere(status)) return status;
   CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";
   if (!status.ok()) {
-    const std::string line = ErrorText(status, spec.name);
-    services_.stats.RecordError(line);
-    reply.Error(line);
+    call->error = ErrorText(status, spec.name);
+    reply.Error(call->error);
   }
-  Account(context, command, db, MonotonicNs() - started_ns, status);
+  call->duration_ns = MonotonicNs() - started_ns;
+  tell(context);
   return Ok();
 }
 
@@ -433,7 +499,8 @@ void CommandExecutor::Account(const CommandContext& context, const Command& comm
   if (context.keyspace_hits != 0) services_.stats.KeyspaceHit(context.keyspace_hits);
   if (context.keyspace_misses != 0) services_.stats.KeyspaceMiss(context.keyspace_misses);
   const ConfigSnapshot& config = services_.config.current();
-  services_.stats.RecordCall(command.index, duration_ns, status.ok() ? CallOutcome::kOk : CallOutcome::kFailed,
+  const bool failed = !status.ok() || context.replied_error;
+  services_.stats.RecordCall(command.index, duration_ns, failed ? CallOutcome::kFailed : CallOutcome::kOk,
                              config.latency_tracking);
   const int64_t duration_us = static_cast<int64_t>(duration_ns / 1000);
   if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
@@ -466,24 +533,51 @@ CommandExecutor::Next CommandExecutor::MoveToSlowLane(ThreadState& thread) {
   return Next::kTakenOff;
 }
 
+CommandExecutor::Waiting CommandExecutor::TakeWaiting(ThreadState& thread) {
+  net::CommandBatch* const batch = thread.group->TakeCurrent().release();
+  const net::Lane lane = thread.lane;
+  return {batch, lane, [batch, lane, this] {
+            SessionOf(*batch).refusal = services_.scripting.running().BusyError();
+            services_.transport->Resubmit(net::BatchPtr(batch), lane);
+          }};
+}
+
 // Someone else holds a key. Nothing is pending and no lock is held here; the batch queues, without a thread.
 CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
   if (thread.group->txn().BlockedByGate()) return WaitForGate(thread);
-  const net::Lane lane = thread.lane;
-  net::Transport* transport = services_.transport;
-  net::CommandBatch* batch = thread.group->TakeCurrent().release();  // std::function wants to be copied; one call owns it
-  services_.storage.locks().Wait(thread.preparation.keys, storage::KeyLocks::Place::kBack, [batch, lane, transport](storage::KeyLocks::Grant grant) {
-    SessionOf(*batch).grant = std::move(grant);
-    transport->Resubmit(net::BatchPtr(batch), lane);
-  });
+  SessionOf(thread.group->current()).turn.Release();
+  Waiting waiting = TakeWaiting(thread);
+  services_.storage.locks().Wait(
+      thread.preparation.keys, storage::KeyLocks::Place::kBack,
+      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](storage::KeyLocks::Grant grant) {
+        SessionOf(*batch).grant = std::move(grant);
+        transport->Resubmit(net::BatchPtr(batch), lane);
+      },
+      std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
 CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
-  const net::Lane lane = thread.lane;
-  net::Transport* transport = services_.transport;
-  net::CommandBatch* batch = thread.group->TakeCurrent().release();
-  services_.storage.gate().WhenOpen([batch, lane, transport] { transport->Resubmit(net::BatchPtr(batch), lane); });
+  SessionOf(thread.group->current()).turn.Release();
+  Waiting waiting = TakeWaiting(thread);
+  services_.storage.gate().WhenOpen(
+      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport] {
+        transport->Resubmit(net::BatchPtr(batch), lane);
+      },
+      std::move(waiting.refused));
+  return Next::kTakenOff;
+}
+
+// `first`: it holds the locks of its keys already, and others wait for them.
+CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first) {
+  Waiting waiting = TakeWaiting(thread);
+  services_.scripting.running().Wait(
+      part, first,
+      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](RunningScripts::Turn turn) {
+        SessionOf(*batch).turn = std::move(turn);
+        transport->Resubmit(net::BatchPtr(batch), lane);
+      },
+      std::move(waiting.refused));
   return Next::kTakenOff;
 }
 

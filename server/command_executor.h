@@ -9,7 +9,9 @@
 #include "net/request_handler.h"
 #include "server/command_context.h"
 #include "server/commit_group.h"
+#include "server/held_threads.h"
 #include "server/parked_registry.h"
+#include "server/scripting/running_scripts.h"
 #include "server/services.h"
 
 namespace basalt {
@@ -19,12 +21,19 @@ class MemoryLimit;
 struct Command;
 class Session;
 
+// What RunNested tells of a command inside a script.
+struct NestedCall {
+  uint64_t duration_ns = 0;
+  std::string error;  // its error line; empty: none
+  uint32_t keyspace_hits = 0, keyspace_misses = 0;
+};
+
 // Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
 // not families. Pool threads.
 class CommandExecutor {
  public:
   CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
-                  storage::CommitObserver& observer, int pool_threads);
+                  storage::CommitObserver& observer, int pool_threads /* stand-ins included */);
   ~CommandExecutor();
 
   // RequestHandler::Execute.
@@ -33,6 +42,16 @@ class CommandExecutor {
   // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
   // when the outer command must run again elsewhere.
   Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const;
+  // … inside a script: the reply goes to `reply`, and statistics, slow log and MONITOR are the caller's to tell.
+  Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
+                   net::ReplyBuilder& reply, NestedCall* call) const;
+
+  // The reason to refuse a command with these flags (CommandFlag): memory, replicas, the disk. ok: none.
+  Status CheckResources(uint64_t flags) const;
+  static Status OutOfMemory();
+
+  // Periodically, by one thread: see HeldThreads.
+  void WatchThreads() { held_threads_.Watch(MonotonicNs()); }
 
  private:
   struct ThreadState;
@@ -45,7 +64,11 @@ class CommandExecutor {
   Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
   Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunOnce(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunScripts(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  template <typename Tell>
+  Status RunInside(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
+                   net::ReplyBuilder& reply, NestedCall* call, Tell tell) const;
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
 
@@ -65,6 +88,15 @@ class CommandExecutor {
   Next MoveToSlowLane(ThreadState& thread);
   Next WaitForKeys(ThreadState& thread);
   Next WaitForGate(ThreadState& thread);
+  Next WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first);
+  // The current batch is about to wait: what runs it again, or refuses its next command with BUSY. Exactly one of them
+  // is called.
+  struct Waiting {
+    net::CommandBatch* batch;  // std::function wants to be copied; one call owns it
+    net::Lane lane;
+    std::function<void()> refused;
+  };
+  Waiting TakeWaiting(ThreadState& thread);
   Next ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request);
 
   const Services& services_;
@@ -72,6 +104,7 @@ class CommandExecutor {
   const MemoryLimit& memory_limit_;
   storage::CommitObserver& observer_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
+  HeldThreads held_threads_;
 };
 
 }  // namespace basalt

@@ -22,6 +22,7 @@
 #include "server/process_info.h"
 #include "server/pubsub.h"
 #include "server/server.h"
+#include "server/scripting/scripting.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 #include "server/version.h"
@@ -168,12 +169,15 @@ void Memory(Facts& facts, Lines& out) {
   out.Number("allocator_active", memory.allocator_active);
   out.Number("allocator_resident", memory.allocator_resident);
   out.Bytes("total_system_memory", TotalSystemMemory());
-  out.Bytes("used_memory_lua", 0);
-  out.Zeros({"used_memory_vm_eval", "used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
-             "number_of_libraries", "used_memory_vm_functions"});
-  out.Bytes("used_memory_vm_total", 0);
+  const Scripting& scripting = facts.services.scripting;
+  out.Number("used_memory_vm_eval", scripting.interpreter_bytes());
+  out.Bytes("used_memory_lua", scripting.interpreter_bytes());
+  out.Number("used_memory_scripts_eval", scripting.scripts().bytes());
+  out.Number("number_of_cached_scripts", scripting.scripts().size());
+  out.Zeros({"number_of_functions", "number_of_libraries", "used_memory_vm_functions"});
+  out.Bytes("used_memory_vm_total", scripting.interpreter_bytes());
   out.Number("used_memory_functions", 0);
-  out.Bytes("used_memory_scripts", 0);
+  out.Bytes("used_memory_scripts", scripting.scripts().bytes());
   out.Bytes("maxmemory", static_cast<uint64_t>(facts.config.maxmemory));
   out.Text("maxmemory_policy", facts.services.config.Text(*FindOption("maxmemory-policy")));
   out.Bytes("memory_budget", static_cast<uint64_t>(facts.config.memory));

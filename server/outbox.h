@@ -65,6 +65,7 @@ class Outbox {
   void AnnounceNewKeys(uint32_t configured, net::ConnId author, const storage::WriteTxn& txn, size_t mark);
 
   bool empty() const { return slots_.empty(); }
+  size_t bytes() const { return bytes_.size() + slots_.size() * sizeof(Slot); }
   // Around a command: RollbackTo(Mark()) forgets what came since.
   size_t Mark() const { return slots_.size(); }
   void RollbackTo(size_t mark);

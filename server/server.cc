@@ -38,6 +38,8 @@ namespace basalt {
 
 namespace {
 
+constexpr uint64_t kScriptGraceNs = 1'000'000'000;  // that scripts get when the server stops
+
 constexpr std::chrono::milliseconds kPeriod{Stats::kSamplePeriodMs};
 
 storage::SyncPolicy SyncPolicyOf(const ConfigSnapshot& config) {
@@ -97,6 +99,12 @@ net::TransportTunables TunablesOf(const ConfigSnapshot& config) {
   return tunables;
 }
 
+// All there can be, stand-ins included.
+int PoolThreads(const ConfigSnapshot& config) {
+  const ThreadCounts threads = ThreadsOf(config);
+  return threads.fast + threads.slow + net::kStandInThreadsMax;
+}
+
 std::string NewRunId() {
   std::random_device random;
   std::string id;
@@ -121,13 +129,14 @@ class Server::Impl {
         users(commands, config),
         effects(watches, blocked_keys, tracking),
         pause(*storage, parked),
+        scripting(PoolThreads(config.current()), ThreadsOf(config.current()).slow),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
                  .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
                  .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
         expiry_effects(services, effects),
-        executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
+        executor(services, pause, memory_limit, effects, PoolThreads(config.current())),
         handler(services) {}
   ~Impl() { storage->SetExpireObserver(nullptr); }  // what it tells of goes before the storage
 
@@ -200,6 +209,7 @@ class Server::Impl {
       pause.Tick(storage->NowMs());
       tracking.Tick();
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
+      executor.WatchThreads();
     });
   }
 
@@ -261,6 +271,7 @@ int Server::Run() {
   LOG(INFO) << "Shutting down (" << (signal_number == SIGINT ? "SIGINT" : "SIGTERM or SHUTDOWN") << ")";
 
   impl_->parked.DropAll();
+  impl_->scripting.running().EndAll(MonotonicNs() + kScriptGraceNs);
   impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
   const storage::Status synced = impl_->storage->SyncNow();
   if (synced != storage::Status::kOk) {

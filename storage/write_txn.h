@@ -107,6 +107,10 @@ class WriteTxn : public ReadView {
   Status LockKeys(std::span<const HashedKey> keys);
   // After kLocked: whether it is the gate that is closed (ExclusiveGate::WhenOpen) and not a key that is held.
   bool BlockedByGate() const;
+  // Whether the key is locked by this group (or everything is).
+  bool Holds(const HashedKey& key) const;
+  // Those who wait for what this group holds and may be refused wait no longer. For a command that takes long.
+  void RefuseWaiters();
   // Takes over locks that a parked batch was handed (KeyLocks::Wait).
   void AdoptLocks(KeyLocks::Grant grant);
   // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then
@@ -125,6 +129,8 @@ class WriteTxn : public ReadView {
   bool HasPendingWrites() const;
   // Approximate bytes that Commit would write.
   size_t PendingBytes() const;
+  // Approximate memory that the group takes: what is pending, what was read, and what a rollback needs.
+  size_t MemoryBytes() const;
 
   // ---- reads: of the overlay first ----
   void RequireSnapshot() override {}
@@ -155,6 +161,11 @@ class WriteTxn : public ReadView {
   // Replaces the whole contents of a database (FLUSHDB), exchanges two (SWAPDB). REQUIRES: RunExclusive().
   void ReplaceNamespace(DbIndex db);
   void SwapNamespaces(DbIndex a, DbIndex b);
+
+  // The code of a library of functions: of no database, kept as it is given (Storage::VisitLibraries). Counts as a row
+  // operation. REQUIRES: RunExclusive().
+  void PutLibrary(std::string_view name, std::string_view code);
+  void DeleteLibrary(std::string_view name);
 
   // A fresh object id, never handed out before, also not before a crash.
   uint64_t NewObjectId();

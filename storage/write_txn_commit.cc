@@ -240,7 +240,7 @@ void WriteTxn::Impl::Clear() {
   arena.Reset();
   if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
   marks.clear();
-  record_bytes = 0;
+  record_bytes = held_bytes = 0;
   changed = false;
   failed = Status::kOk;
 }
