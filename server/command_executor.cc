@@ -445,6 +445,7 @@ Status CommandExecutor::RunInside(CommandContext& outer, const Command& command,
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
+  context.outer = &outer;
   context.thread = outer.thread;
   const Status status = spec.handler(context);
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
