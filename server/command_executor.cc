@@ -128,6 +128,8 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     ++current.next;
     session.wake = Wake::kFirstRun;
     session.rerun.Clear();
+    session.grant.Release();  // of a command that was refused when it had waited
+    session.turn.Release();
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
     if (session.blocked.registration.active()) std::swap(served, session.blocked);
@@ -556,6 +558,7 @@ CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningS
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
+  SessionOf(thread.group->current()).turn.Release();
   services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }
