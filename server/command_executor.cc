@@ -8,7 +8,6 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
-#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -17,6 +16,7 @@
 #include "server/latency_monitor.h"
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/scripting/scripting.h"
 #include "server/session.h"
 #include "server/slowlog.h"
@@ -116,10 +116,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), session);
-      break;
-    }
+    if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -188,7 +185,7 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return Ok();
+  return PubSub::CheckMayRun(session, spec);
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
