@@ -107,6 +107,10 @@ class Storage {
   void SetAccess(DbIndex db, const HashedKey& key, std::optional<uint64_t> idle_seconds,
                  std::optional<uint8_t> frequency);
 
+  // ---- libraries of functions (WriteTxn::PutLibrary) ----
+  // All that are on disk, by name. Blocks.
+  Status VisitLibraries(const std::function<void(std::string_view name, std::string_view code)>& visit) const;
+
   // ---- durability ----
   void SetSyncPolicy(SyncPolicy policy);
   SyncPolicy sync_policy() const;

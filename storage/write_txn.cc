@@ -139,10 +139,10 @@ Status WriteTxn::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) 
 
 Status WriteTxn::GetRow(RowFamily family, std::string_view row_key, std::string* value) {
   const Impl& impl = *impl_;
-  const auto& index = impl.row_index[static_cast<int>(family)];
+  const auto& index = impl.row_index[static_cast<int>(FamilyOf(family))];
   const auto found = index.empty() ? index.end() : index.find(row_key);
   const uint32_t last = found == index.end() ? Impl::kNoOp : found->second;
-  if (impl.DeletedByRange(family, row_key, last)) return Status::kNotFound;
+  if (impl.DeletedByRange(FamilyOf(family), row_key, last)) return Status::kNotFound;
   if (last == Impl::kNoOp) return ReadView::GetRow(family, row_key, value);
   if (impl.rows[last].kind == Impl::RowOp::kDelete) return Status::kNotFound;
   value->assign(impl.rows[last].value);
@@ -152,7 +152,7 @@ Status WriteTxn::GetRow(RowFamily family, std::string_view row_key, std::string*
 Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,
                           RowVisitor visit, void* context) {
   const Impl& impl = *impl_;
-  const auto& index = impl.row_index[static_cast<int>(family)];
+  const auto& index = impl.row_index[static_cast<int>(FamilyOf(family))];
   if (index.empty() && impl.row_ranges.empty()) {
     return ReadView::ScanRows(family, lower, upper, order, visit, context);
   }
@@ -170,7 +170,7 @@ Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_
   const auto pass_pending = [&] { forward ? ++at : --at; };
   const auto visit_pending = [&](const std::pair<const std::string_view, uint32_t>& row) {
     const Impl::RowOp& op = impl.rows[row.second];
-    if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(family, row.first, row.second)) return;
+    if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(FamilyOf(family), row.first, row.second)) return;
     stopped = !visit(context, row.first, op.value);
   };
   auto on_disk = [&](std::string_view key, std::string_view value) {
@@ -181,7 +181,7 @@ Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_
       visit_pending(*pending);
       if (compared == 0) return !stopped;
     }
-    if (!stopped && !impl.DeletedByRange(family, key, Impl::kNoOp)) stopped = !visit(context, key, value);
+    if (!stopped && !impl.DeletedByRange(FamilyOf(family), key, Impl::kNoOp)) stopped = !visit(context, key, value);
     return !stopped;
   };
   const Status status = ReadView::ScanRows(
@@ -286,15 +286,27 @@ void WriteTxn::Touch(DbIndex db, const HashedKey& key) {
 }
 
 void WriteTxn::PutRow(RowFamily family, std::string_view row_key, std::string_view value) {
-  impl_->AddRow(Impl::RowOp::kPut, family, row_key, value);
+  impl_->AddRow(Impl::RowOp::kPut, FamilyOf(family), row_key, value);
 }
 
 void WriteTxn::DeleteRow(RowFamily family, std::string_view row_key) {
-  impl_->AddRow(Impl::RowOp::kDelete, family, row_key, {});
+  impl_->AddRow(Impl::RowOp::kDelete, FamilyOf(family), row_key, {});
 }
 
 void WriteTxn::DeleteRows(RowFamily family, std::string_view lower, std::string_view upper) {
-  impl_->AddRow(Impl::RowOp::kDeleteRange, family, lower, upper);
+  impl_->AddRow(Impl::RowOp::kDeleteRange, FamilyOf(family), lower, upper);
+}
+
+void WriteTxn::PutLibrary(std::string_view name, std::string_view code) {
+  KeyBuffer key;
+  EncodeLibraryKey(name, &key);
+  impl_->AddRow(Impl::RowOp::kPut, Family::kSys, key.view(), code);
+}
+
+void WriteTxn::DeleteLibrary(std::string_view name) {
+  KeyBuffer key;
+  EncodeLibraryKey(name, &key);
+  impl_->AddRow(Impl::RowOp::kDelete, Family::kSys, key.view(), {});
 }
 
 void WriteTxn::ReplaceNamespace(DbIndex db) {

@@ -142,6 +142,11 @@ class WriteTxn : public ReadView {
   void ReplaceNamespace(DbIndex db);
   void SwapNamespaces(DbIndex a, DbIndex b);
 
+  // The code of a library of functions: of no database, kept as it is given (Storage::VisitLibraries). Counts as a row
+  // operation. REQUIRES: RunExclusive().
+  void PutLibrary(std::string_view name, std::string_view code);
+  void DeleteLibrary(std::string_view name);
+
   // A fresh object id, never handed out before, also not before a crash.
   uint64_t NewObjectId();
 

@@ -44,7 +44,7 @@ class WriteTxn::Impl {
   struct RowOp {
     enum Kind : uint8_t { kPut, kDelete, kDeleteRange };
     Kind kind;
-    RowFamily family;
+    Family family;
     std::string_view key;    // in the arena; of a range, the lower bound
     std::string_view value;  // … or the upper bound
     uint32_t previous;       // operation of this group on the same key before, or kNoOp
@@ -86,7 +86,7 @@ class WriteTxn::Impl {
   std::vector<Entry> entries;
   std::vector<uint32_t> chains = std::vector<uint32_t>(64, kNoOp);  // a power of two of them
   std::vector<RowOp> rows;
-  std::map<std::string_view, uint32_t> row_index[3];  // by family: key -> last operation
+  std::map<std::string_view, uint32_t> row_index[kFamilies];  // key -> last operation
   std::vector<uint32_t> row_ranges;                   // the kDeleteRange ones
   std::vector<Garbage> garbage;
   std::vector<Remap> remaps;
@@ -188,7 +188,7 @@ class WriteTxn::Impl {
     entry->changed = true;
   }
 
-  void AddRow(RowOp::Kind kind, RowFamily family, std::string_view key, std::string_view value) {
+  void AddRow(RowOp::Kind kind, Family family, std::string_view key, std::string_view value) {
     RowOp op{kind, family, arena.Copy(key), arena.Copy(value), kNoOp};
     const uint32_t at = static_cast<uint32_t>(rows.size());
     if (kind == RowOp::kDeleteRange) {
@@ -205,7 +205,7 @@ class WriteTxn::Impl {
   }
 
   // Whether a range deleted after operation `since` (kNoOp: at all) covers the key.
-  bool DeletedByRange(RowFamily family, std::string_view key, uint32_t since) const {
+  bool DeletedByRange(Family family, std::string_view key, uint32_t since) const {
     for (size_t i = row_ranges.size(); i-- > 0;) {
       if (since != kNoOp && row_ranges[i] < since) return false;
       const RowOp& range = rows[row_ranges[i]];

@@ -45,7 +45,6 @@ struct Invocation {
   ScriptHost& host;
   net::ReplyBuilder& reply;
   bool in_globals;  // keys and arguments are KEYS and ARGV
-  bool error_counted = false;
   WriteOutcome written = WriteOutcome::kWritten;
 };
 
@@ -67,13 +66,15 @@ const char* ErrorField(lua_State* L, const char* name) {
 
 // Of the error on top. Everything it needs is made by Lua: this runs in protected mode.
 void WriteError(lua_State* L, Invocation& run) {
+  bool counted = false;
   if (!lua_istable(L, -1)) {
     const char* const text = lua_isstring(L, -1) ? lua_tostring(L, -1) : "execution failure";
     lua_pushlstring(L, run.name.data(), run.name.size());
     lua_pushfstring(L, "ERR Error running script %s, %s", lua_tostring(L, -1), text);
   } else {
     const int error = lua_gettop(L);
-    const char* const text = ErrorField(L, "err");
+    const char* text = ErrorField(L, "err");
+    if (text == nullptr) text = "ERR unknown error";
     lua_pushvalue(L, error);
     const char* const source = ErrorField(L, "source");
     lua_pushvalue(L, error);
@@ -81,20 +82,21 @@ void WriteError(lua_State* L, Invocation& run) {
     lua_pushvalue(L, error);
     lua_pushliteral(L, "ignore_error_stats_update");
     lua_rawget(L, -2);
-    run.error_counted = lua_isboolean(L, -1) && lua_toboolean(L, -1);
+    counted = lua_isboolean(L, -1) && lua_toboolean(L, -1);
     lua_pushlstring(L, run.name.data(), run.name.size());
     const char* const name = lua_tostring(L, -1);
     if (source != nullptr && line != nullptr) {
-      lua_pushfstring(L, "%s script: %s, on %s:%s.", text != nullptr ? text : "", name, source, line);
+      lua_pushfstring(L, "%s script: %s, on %s:%s.", text, name, source, line);
     } else {
-      lua_pushstring(L, text != nullptr ? text : "");
+      lua_pushstring(L, text);
     }
   }
-  run.reply.Error(lua_tostring(L, -1));
-  run.host.OnErrorReply(lua_tostring(L, -1), run.error_counted);
+  const std::string_view line = lua_tostring(L, -1);
+  run.reply.Error(line);
+  run.host.OnErrorReply(line, counted);
 }
 
-void TellError(const std::string& line, ScriptHost& host, net::ReplyBuilder& reply) {
+void ReplyWithError(std::string line, ScriptHost& host, net::ReplyBuilder& reply) {
   reply.Error(line);
   host.OnErrorReply(line, false);
 }
@@ -117,7 +119,6 @@ int Execute(lua_State* L) {
   }
   ReplyTarget target{.reply = run.reply, .script_resp = run.state.run().resp, .host = run.host};
   run.written = WriteValue(L, &target);
-  run.error_counted = target.error_counted;
   return 0;
 }
 
@@ -125,6 +126,8 @@ int Execute(lua_State* L) {
 
 class Interpreter::Impl {
  public:
+  explicit Impl(size_t memory_bytes_max) : memory_bytes_max_(memory_bytes_max) {}
+
   Status Compile(const Script& script, int* function);
   Outcome Run(const Script& script, std::span<const std::string_view> keys, std::span<const std::string_view> args,
               ScriptHost& host, net::ReplyBuilder& reply);
@@ -136,17 +139,15 @@ class Interpreter::Impl {
   }
   void TidyUp();
   LuaState& scripts() {
-    if (scripts_ == nullptr) scripts_ = std::make_unique<LuaState>(LuaState::Kind::kScripts);
+    if (scripts_ == nullptr) scripts_ = std::make_unique<LuaState>(LuaState::Kind::kScripts, memory_bytes_max_);
     return *scripts_;
   }
   LuaState& functions() {
-    if (functions_ == nullptr) functions_ = std::make_unique<LuaState>(LuaState::Kind::kFunctions);
+    if (functions_ == nullptr) functions_ = std::make_unique<LuaState>(LuaState::Kind::kFunctions, memory_bytes_max_);
     return *functions_;
   }
 
-  // Of the last run.
-  std::string unwound_at;
-  bool error_counted = false;
+  std::string stopped_at;
 
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
 
@@ -162,6 +163,7 @@ class Interpreter::Impl {
     source_bytes_ = 0;
   }
 
+  const size_t memory_bytes_max_;
   std::unique_ptr<LuaState> scripts_, functions_;
 
   // The most recently used first; the keys of by_digest_ are views of its digests.
@@ -184,16 +186,16 @@ Interpreter::Outcome Interpreter::Impl::Invoke(Invocation* run) {
   const int status = lua_cpcall(L, Execute, run);
   const bool unwound = state.run().unwinding || run->written == WriteOutcome::kUnwind;
   if (unwound) {
-    unwound_at = state.unwound_at();
+    stopped_at = state.stopped_at();
     run->reply.buffer().Truncate(start);
   } else if (status != 0) {
     run->reply.buffer().Truncate(start);
-    TellError("ERR Error running script " + std::string(run->name) + ", not enough memory", run->host, run->reply);
+    ReplyWithError("ERR Error running script " + std::string(run->name) + ", not enough memory", run->host, run->reply);
   } else if (run->written == WriteOutcome::kTooLarge) {
     run->reply.buffer().Truncate(start);
-    TellError("ERR Error running script " + std::string(run->name) + ", its reply is too large", run->host, run->reply);
+    ReplyWithError("ERR Error running script " + std::string(run->name) + ", its reply is too large", run->host,
+                   run->reply);
   }
-  error_counted = run->error_counted;
   state.End();
   lua_settop(L, 0);
   TidyUp();
@@ -272,9 +274,8 @@ Interpreter::Outcome Interpreter::Impl::Run(const Script& script, std::span<cons
                                             net::ReplyBuilder& reply) {
   Status error;
   const int function = FindOrCompile(script, &error);
-  error_counted = false;
   if (!error.ok()) {
-    TellError(ErrorText(error, {}), host, reply);
+    ReplyWithError(ErrorText(error, {}), host, reply);
     TidyUp();
     return Outcome::kReplied;
   }
@@ -360,11 +361,10 @@ Interpreter::Outcome Interpreter::Impl::RunFunction(const FunctionLibrary& libra
                                                     net::ReplyBuilder& reply) {
   Status error;
   const int callback = FindOrLoad(library, function, host, &error);
-  error_counted = false;
   if (!error.ok()) {
     TidyUp();
     if (host.MustUnwind()) return Outcome::kUnwound;
-    TellError(ErrorText(error, {}), host, reply);
+    ReplyWithError(ErrorText(error, {}), host, reply);
     return Outcome::kReplied;
   }
   Invocation run{.state = functions(),
@@ -380,7 +380,7 @@ Interpreter::Outcome Interpreter::Impl::RunFunction(const FunctionLibrary& libra
 
 // ---- Interpreter ----
 
-Interpreter::Interpreter() : impl_(std::make_unique<Impl>()) {}
+Interpreter::Interpreter(size_t memory_bytes_max) : impl_(std::make_unique<Impl>(memory_bytes_max)) {}
 Interpreter::~Interpreter() = default;
 
 Status Interpreter::ParseShebang(std::string_view body, uint32_t* flags) { return ParseScriptFlags(body, flags); }
@@ -413,8 +413,7 @@ Status Interpreter::LoadLibrary(FunctionLibrary* library) {
   return status;
 }
 
-const std::string& Interpreter::unwound_at() const { return impl_->unwound_at; }
-bool Interpreter::error_counted() const { return impl_->error_counted; }
+std::string_view Interpreter::stopped_at() const { return impl_->stopped_at; }
 uint64_t Interpreter::memory_bytes() const { return impl_->memory_bytes(); }
 
 }  // namespace basalt

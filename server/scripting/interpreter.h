@@ -25,7 +25,10 @@ struct Script {
 // within a limit. Owner: one pool thread; that thread only.
 class Interpreter {
  public:
-  Interpreter();
+  // A script that needs more ends with an error.
+  static constexpr size_t kMemoryBytesMax = 256 * 1024 * 1024;
+
+  explicit Interpreter(size_t memory_bytes_max = kMemoryBytesMax);
   ~Interpreter();
 
   // The flags of the shebang line, or Redis' error ("ERR Unexpected flag in script shebang: …", …). No Lua involved.
@@ -45,10 +48,8 @@ class Interpreter {
   // Runs a library's code and fills in the functions it registers: FUNCTION LOAD's errors.
   Status LoadLibrary(FunctionLibrary* library);
 
-  // Of the last run. Where it was when it was unwound: "@user_script:3", "" if that is not known.
-  const std::string& unwound_at() const;
-  // Its reply is an error that a command returned inside, so that the statistics know it already.
-  bool error_counted() const;
+  // Where the last run stood when it was unwound, for the error of a killed script: "@user_script:3". Empty: unknown.
+  std::string_view stopped_at() const;
 
   uint64_t memory_bytes() const;  // INFO used_memory_lua, used_memory_vm_*; any thread
 

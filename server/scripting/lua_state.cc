@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 
 #include "net/clock.h"
@@ -92,6 +93,31 @@ int MatchWithinLimits(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
+// string.rep, in one step: what is too large is refused at once instead of after seconds without a hook.
+int Repeat(lua_State* L) {
+  size_t bytes;
+  const char* const text = luaL_checklstring(L, 1, &bytes);
+  const int count = luaL_checkint(L, 2);
+  if (count <= 0 || bytes == 0) {
+    lua_pushliteral(L, "");
+    return 1;
+  }
+  const size_t total = bytes * static_cast<size_t>(count);
+  if (total / bytes != static_cast<size_t>(count) || total > LuaState::Of(L).memory_bytes_max()) {
+    return luaL_error(L, "not enough memory");
+  }
+  char small[LUAL_BUFFERSIZE];
+  char* const result = total <= sizeof(small) ? small : static_cast<char*>(lua_newuserdata(L, total));
+  std::memcpy(result, text, bytes);
+  for (size_t done = bytes; done < total;) {
+    const size_t more = std::min(done, total - done);
+    std::memcpy(result + done, result, more);
+    done += more;
+  }
+  lua_pushlstring(L, result, total);
+  return 1;
+}
+
 // math.random with the generator of POSIX' lrand48, whose sequence is the same everywhere.
 constexpr uint64_t kRandomSeedLow = 0x330E;
 constexpr uint64_t kRandomMask = (uint64_t{1} << 48) - 1;
@@ -161,6 +187,24 @@ void Freeze(lua_State* L) {
 
 // ---- errors ----
 
+// As tostring does, without metamethods.
+void PushAsText(lua_State* L, int index) {
+  switch (lua_type(L, index)) {
+    case LUA_TSTRING:
+    case LUA_TNUMBER:
+      lua_pushvalue(L, index);
+      break;
+    case LUA_TNIL:
+      lua_pushliteral(L, "nil");
+      break;
+    case LUA_TBOOLEAN:
+      lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false");
+      break;
+    default:
+      lua_pushfstring(L, "%s: %p", luaL_typename(L, index), lua_topointer(L, index));
+  }
+}
+
 // Makes a table of an error and adds where it happened: in the function that raised it, or in its caller if that is C.
 int ErrorHandler(lua_State* L) {
   lua_settop(L, 1);
@@ -171,9 +215,7 @@ int ErrorHandler(lua_State* L) {
   if (!lua_istable(L, 1)) {
     lua_createtable(L, 0, 3);
     lua_pushliteral(L, "ERR ");
-    lua_getglobal(L, "tostring");
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
+    PushAsText(L, 1);
     lua_concat(L, 2);
     lua_setfield(L, -2, "err");
     lua_replace(L, 1);
@@ -288,6 +330,8 @@ void LuaState::OpenLibraries(lua_State* L) {
   Wrap(L, "resume", Resume);
   lua_getglobal(L, LUA_STRLIBNAME);
   for (const char* const name : {"find", "match", "gmatch", "gfind", "gsub"}) Wrap(L, name, MatchWithinLimits);
+  lua_pushcfunction(L, Repeat);
+  lua_setfield(L, -2, "rep");
   lua_getglobal(L, LUA_MATHLIBNAME);
   lua_pushcfunction(L, Random);
   lua_setfield(L, -2, "random");
@@ -385,7 +429,7 @@ void LuaState::Unwind(lua_State* L) {
     if (known && std::string_view(at.what) == "C") {
       known = lua_getstack(L, 1, &at) != 0 && lua_getinfo(L, "Sl", &at) != 0;
     }
-    unwound_at_ = known ? std::string(at.source) + ':' + std::to_string(at.currentline) : std::string();
+    stopped_at_ = known ? std::string(at.source) + ':' + std::to_string(at.currentline) : std::string();
   }
   // From now on each instruction raises again, whoever catches.
   lua_sethook(L, Hook, LUA_MASKCOUNT, 1);

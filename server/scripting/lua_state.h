@@ -31,13 +31,12 @@ class LuaState {
     kScripts,    // EVAL: KEYS and ARGV are globals
     kFunctions,  // FCALL: keys and arguments are passed; another table `redis` while a library loads
   };
-  static constexpr size_t kMemoryBytesMax = 256 * 1024 * 1024;
   static constexpr size_t kPatternItemsMax = 4096;  // of a pattern, that make matching recurse
 
   // Beyond the limit, for what follows a run that reached it: there is no protected mode then.
   static constexpr size_t kHeadroomBytes = 4 * 1024 * 1024;
 
-  explicit LuaState(Kind kind, size_t memory_bytes_max = kMemoryBytesMax);
+  explicit LuaState(Kind kind, size_t memory_bytes_max);
   ~LuaState();
   LuaState(const LuaState&) = delete;
   LuaState& operator=(const LuaState&) = delete;
@@ -66,7 +65,7 @@ class LuaState {
   // Raises what nothing catches: pcall, xpcall and coroutine.resume raise it again.
   [[noreturn]] void Unwind(lua_State* L);
   // "@user_script:3" where the last Unwind happened.
-  const std::string& unwound_at() const { return unwound_at_; }
+  const std::string& stopped_at() const { return stopped_at_; }
 
   // Calls what is on the stack as lua_pcall does, with the handler that notes where an error happened.
   int ProtectedCall(int args, int results);
@@ -78,6 +77,7 @@ class LuaState {
   void UseLoadGlobals(bool loading);
 
   size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes_max() const { return memory_bytes_max_; }
   // An allocation was refused: better to begin with a new state.
   bool hit_limit() const { return hit_limit_; }
 
@@ -102,7 +102,7 @@ class LuaState {
   lua_State* lua_ = nullptr;
   int globals_ = LUA_NOREF, load_globals_ = LUA_NOREF, call_globals_ = LUA_NOREF, error_handler_ = LUA_NOREF;
   Run run_;
-  std::string unwound_at_;
+  std::string stopped_at_;
   size_t memory_bytes_ = 0;
   bool in_run_ = false;
   bool hit_limit_ = false;

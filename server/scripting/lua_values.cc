@@ -338,10 +338,11 @@ bool ValueWriter::WithinLimits() {
 }
 
 bool ValueWriter::Write() {
+  constexpr std::string_view kStackLimit = "ERR reached lua stack limit";
   if (!WithinLimits()) return false;
   if (!lua_checkstack(L_, kStackNeeded)) {
-    reply_.Error("ERR reached lua stack limit");
-    target_->host.OnErrorReply("ERR reached lua stack limit", false);
+    reply_.Error(kStackLimit);
+    target_->host.OnErrorReply(kStackLimit, false);
     lua_pop(L_, 1);
     return true;
   }
@@ -380,9 +381,8 @@ bool ValueWriter::Table() {
   if (Field("err", LUA_TSTRING)) {
     const std::string_view line = UpToNul(TextAt(L_, -1));
     reply_.Error(line);
-    lua_pop(L_, 1);  // the table keeps it
-    target_->error_counted = Flag("ignore_error_stats_update");
-    target_->host.OnErrorReply(line, target_->error_counted);
+    lua_pop(L_, 1);  // the table still has it
+    target_->host.OnErrorReply(line, Flag("ignore_error_stats_update"));
   } else if (Field("ok", LUA_TSTRING)) {
     Line('+', UpToNul(TextAt(L_, -1)));
     lua_pop(L_, 1);

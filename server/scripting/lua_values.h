@@ -39,7 +39,6 @@ struct ReplyTarget {
   net::ReplyBuilder& reply;
   net::RespVersion script_resp;  // redis.setresp: in 2, false is null
   ScriptHost& host;              // is asked now and then
-  bool error_counted = false;    // out: the reply is an error that the statistics know
 };
 // Writes the value on top of the stack, and pops it.
 WriteOutcome WriteValue(lua_State* L, ReplyTarget* target);
