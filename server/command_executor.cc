@@ -130,6 +130,8 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     if (session.caching_said) ClientTracking::AfterCommand(session, argv);
     session.wake = Wake::kFirstRun;
     session.rerun.Clear();
+    session.grant.Release();  // of a command that was refused when it had waited
+    session.turn.Release();
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
     if (session.blocked.registration.active()) std::swap(served, session.blocked);
@@ -468,6 +470,7 @@ Status CommandExecutor::RunInside(CommandContext& outer, const Command& command,
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
+  context.outer = &outer;
   context.thread = outer.thread;
   const Status status = spec.handler(context);
   if (status.ok()) {
@@ -583,6 +586,7 @@ CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningS
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
+  SessionOf(thread.group->current()).turn.Release();
   net::BatchPtr batch = thread.group->TakeCurrent();
   AboutToSend(services_, *batch);
   services_.parked.Park(std::move(batch), thread.lane, kind, std::move(request));
