@@ -22,6 +22,7 @@ CALIBRATION = 5000  # requests that tell how many are needed for the time asked
 class RedisBenchmark:
     name = "redis-benchmark"
     open_loop = False
+    keeps_time = False
 
     def __init__(self, path=None, threads=1):
         found = path or shutil.which("redis-benchmark")

@@ -6,6 +6,7 @@ import time
 from . import errors_seen, limit, load, machine, plan, results, sample
 from .failure import Failure
 from .knee import KneeSearch
+from .observer import Observer
 from .sampler import Sampler
 
 SETTLE_MAX_S = 15
@@ -158,7 +159,8 @@ class Stage:
         loaded = int(server.call("DBSIZE"))
 
         def each(name):
-            return round((after[name] - before[name]) / loaded, 1) if loaded and name in before and name in after else None
+            grew = after[name] - before[name] if name in before and name in after else 0
+            return round(grew / loaded, 1) if loaded and grew > 0 else None
 
         written, source = sample.bytes_written(before, after)
         self.parts[server.name]["preload"] = {
@@ -276,9 +278,9 @@ class Stage:
         self.settle([other for other in runner.active() if other is not server])
         runner.progress.doing("%s: sustained on %s" % (self.profile.title, server.name))
         before = sample.take(server)
-        measurement = runner.generator.run(step, server, runner.stop)
-        after = sample.take(server)
-        measurement["server"] = sample.between(before, after, measurement["count"])
+        with Observer(server, step.seconds if runner.generator.keeps_time else None) as seen:
+            measurement = runner.generator.run(step, server, runner.stop)
+        measurement["server"] = seen.side()
         self.settle([server])  # what the load left to do belongs to it
         settled = sample.take(server)
         written, source = sample.bytes_written(before, settled)
@@ -338,14 +340,9 @@ class Stage:
         if self.profile.warmup_s:
             runner.generator.run(step.lasting(self.profile.warmup_s), server, runner.stop)
             runner.check_stop()
-        before = sample.take(server)
-        measurement = runner.generator.run(step, server, runner.stop)
-        try:
-            measurement["server"] = sample.between(before, sample.take(server), measurement["count"])
-        except Failure:
-            if not errors_seen.line(measurement["errors"]):
-                raise
-            measurement["server"] = None  # it is gone, and the errors say so
+        with Observer(server, step.seconds if runner.generator.keeps_time else None) as seen:
+            measurement = runner.generator.run(step, server, runner.stop)
+        measurement["server"] = seen.side()
         measurement.pop("per_second")
         return measurement
 

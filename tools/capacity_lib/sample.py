@@ -54,8 +54,8 @@ def take(server):
     return sample
 
 
-def between(before, after, operations):
-    """The server's side of a step of so many operations, as results.schema.json describes it (`server_side`)."""
+def between(before, after):
+    """The server's side of what happened between two samples, as results.schema.json describes it (`server_side`)."""
     seconds = max(after["t"] - before["t"], 1e-6)
 
     def grew(name):
@@ -75,7 +75,7 @@ def between(before, after, operations):
 
     out = {
         "seconds": round(seconds, 3), "commands_per_s": rate("commands"), "cpu_cores": rate("cpu"),
-        "cpu_us_per_op": round(1e6 * grew("cpu") / operations, 2) if grew("cpu") is not None and operations else None,
+        "cpu_us_per_op": round(1e6 * grew("cpu") / grew("commands"), 2) if grew("cpu") is not None and grew("commands") else None,
         "rss_bytes": after.get("rss"), "used_memory_bytes": after.get("used_memory"), "disk_used_bytes": after.get("disk_used"),
         "clients": after.get("clients"), "error_replies": grew("error_replies"),
         "record_cache_hit_rate": share("record_hits", "record_misses"), "block_cache_hit_rate": share("block_hits", "block_misses"),
