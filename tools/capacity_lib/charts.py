@@ -6,7 +6,7 @@ A chart: {"id", "title", "kind", "x", "y", "series": [{"server": index, "name", 
 
 import math
 
-from . import figures, results
+from . import figures, results, words
 
 LINES = {"p50": "solid", "p99": "dashed", "p99.9": "dotted"}
 
@@ -50,7 +50,7 @@ def latency_over_load(profile, parts):
                     if figures.latency(point, percentile)]
             series.append({"server": server, "name": "%s %s" % (name, percentile), "line": line, "data": data})
         if part["knee"] and part["knee"]["ops_per_s"] and part["knee"]["asked_rate"]:
-            knees.append({"at": round(part["knee"]["asked_rate"]), "server": server, "text": "knee of %s" % name})
+            knees.append({"at": round(part["knee"]["asked_rate"]), "server": server, "text": "knee %s" % words.count(part["knee"]["ops_per_s"])})
     return {"title": "Latency over offered load", "kind": "lines", "x": {"name": "offered operations a second", "type": "value"},
             "y": {"name": "ms", "type": "log"}, "series": series,
             "marks": {"x": knees, "y": [{"at": profile["p99_ms"], "text": "%g ms" % profile["p99_ms"]}]},
@@ -63,7 +63,7 @@ def throughput_over_load(parts):
         data = [[round(figures.offered(point)), figures.ops(point)["median"]] for point in figures.rate_points(part)]
         series.append({"server": server, "name": name, "line": "solid", "data": data})
         if part["knee"] and part["knee"]["ops_per_s"] and part["knee"]["asked_rate"]:
-            knees.append({"at": round(part["knee"]["asked_rate"]), "server": server, "text": "knee of %s" % name})
+            knees.append({"at": round(part["knee"]["asked_rate"]), "server": server, "text": "knee %s" % words.count(part["knee"]["ops_per_s"])})
     highest = max((point[0] for one in series for point in one["data"]), default=0)
     if highest:
         series.append({"server": None, "name": "all that was offered", "line": "dotted", "data": [[0, 0], [highest, highest]]})
@@ -94,16 +94,16 @@ def distribution(parts):
         if source is None:
             point = figures.knee_point(part) or figures.best_closed(part)
             source = results.whole(point)[-1] if point else None
-        data = [[round(nines(percentile), 4), value] for percentile, value in (source["distribution"] if source else [])]
+        data = [[round(nines(percentile, source["count"]), 4), value] for percentile, value in (source["distribution"] if source else [])]
         series.append({"server": server, "name": name, "line": "solid", "data": data})
     return {"title": "Distribution of latency", "kind": "lines", "x": {"name": "of all requests", "type": "nines"},
             "y": {"name": "ms", "type": "log"}, "series": series,
             "note": "Of the long run: so many per cent of the requests took no longer than this."}
 
 
-def nines(percentile):
-    """0 for 0 %, 1 for 90 %, 2 for 99 % …; 100 % is where the finest percentile of PERCENTILES would be next."""
-    return -math.log10(1 - percentile / 100) if percentile < 100 else 5.3
+def nines(percentile, count):
+    """0 for 0 %, 1 for 90 %, 2 for 99 % …; the slowest of so many requests is one of them."""
+    return -math.log10(1 - percentile / 100) if percentile < 100 else math.log10(max(1, count))
 
 
 def by_second(parts):

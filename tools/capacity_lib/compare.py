@@ -43,13 +43,15 @@ def single(section, name):
 def of(named):
     """named: [(path, document)]. {"columns": [{"name", "detail"}], "rows": [{"profile", "figure", "cells": [...]}]}.
 
-    The first column is what the others are compared with. A cell is None, or {"value", "ratio": None or spread.ratio's}.
+    A column is compared with the first one of the same server in another file, or else with the first of all. A cell is None, or
+    {"value", "ratio": None or spread.ratio's, "better": whether that is in its favour}.
     """
     columns = []
     for path, document in named:
         for server in document["servers"]:
             columns.append({"path": path, "server": server["name"], "document": document})
     several = len({column["server"] for column in columns}) > 1
+    base = [baseline(columns, i) for i in range(len(columns))]
     keys, order = {}, []
     for column in columns:
         for profile, stage, name, part in results.stages(column["document"]):
@@ -70,11 +72,16 @@ def of(named):
                 middle = spread.of(value)
                 # Of a knee's range the rate that held is the figure.
                 shown = None if middle is None else show(value[0] if read is ROWS[0][1] else middle["median"])
-                ratio = spread.ratio(value, values[0]) if i and value and values[0] else None
+                ratio = spread.ratio(value, values[base[i]]) if base[i] != i and value and values[base[i]] else None
                 cells.append(None if shown is None else {"value": shown, "ratio": ratio,
                                                          "better": ratio and (ratio["ratio"] > 1) == more_is_better})
             rows.append({"profile": key, "figure": label, "cells": cells})
     return {"columns": [{"name": short_name(column, several), "detail": column["document"]["started"]} for column in columns], "rows": rows}
+
+
+def baseline(columns, i):
+    """Which column the i-th is compared with; itself: with none."""
+    return next((j for j in range(i) if columns[j]["server"] == columns[i]["server"] and columns[j]["path"] != columns[i]["path"]), 0)
 
 
 def short_name(column, several):
@@ -91,10 +98,12 @@ def cell_text(cell):
         return cell["value"]
     ratio = cell["ratio"]
     verdict = (" better" if cell["better"] else " worse") if ratio["differs"] else " ≈"
+    if ratio["low"] == ratio["high"]:
+        return "%s  ×%.2f (taken once)" % (cell["value"], ratio["ratio"])
     return "%s  ×%.2f (%.2f–%.2f)%s" % (cell["value"], ratio["ratio"], ratio["low"], ratio["high"], verdict)
 
 
-NOTE = ("× says how many times the first column's figure it is, in brackets how far that may be off by the spread of the repeats; better and "
+NOTE = ("× says how many times the figure of the same server in an earlier file, or else of the first column, it is; in brackets how far that may be off by the spread of the repeats; better and "
         "worse mark what is larger than the noise, ≈ what is not. Figures taken once are never called different.")
 
 

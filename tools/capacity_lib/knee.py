@@ -1,9 +1,12 @@
 """The search for the knee: the highest rate at which the server keeps its promise."""
 
 
+FLOOR = 16  # a knee that far below what was expected is none: something else delays every request
+
+
 class KneeSearch:
     """Asks for one rate after another and is told whether the promise held. Climbs by `growth` from `start` until it breaks (or
-    falls by halves while it never held), then halves the gap between the highest rate that held and the lowest that broke.
+    falls by halves, to a sixteenth of `start`, while it never held), then halves the gap between the highest rate that held and the lowest that broke.
 
     One bad answer may be the machine's: a rate is bad after two bad answers, and holds after one good answer or, once it had a
     bad one, after two. Ends when the gap is below `resolution` or after `steps_max` answers, so it always ends.
@@ -11,6 +14,7 @@ class KneeSearch:
 
     def __init__(self, start, steps_max, growth=1.5, resolution=0.04):
         self.next = max(1.0, start)
+        self.floor = self.next / FLOOR
         self.steps_left = steps_max
         self.growth = growth
         self.resolution = resolution
@@ -49,7 +53,7 @@ class KneeSearch:
         if self.lowest_bad is None:
             return self.highest_good * self.growth
         if self.highest_good is None:
-            return self.lowest_bad / 2 if self.lowest_bad >= 2 else None
+            return self.lowest_bad / 2 if self.lowest_bad / 2 >= self.floor else None
         if self.lowest_bad / self.highest_good - 1 < self.resolution:
             return None
         return (self.lowest_bad * self.highest_good) ** 0.5

@@ -97,14 +97,14 @@ def glance(document, names):
         sustained, preload = part["sustained"] or {}, part["preload"] or {}
         rows.append([
             figures.stage_title(profile, stage), server_mark(names, name, text(name)), words.count(knee.get("ops_per_s")),
-            words.milliseconds(knee.get("p50_ms")), words.milliseconds(knee.get("p99_ms")), "%g" % profile["p99_ms"],
-            spread_cell(figures.ops(best), words.count) if best else "—",
+            words.milliseconds(knee.get("p50_ms")), "%s of %g" % (words.milliseconds(knee.get("p99_ms")), profile["p99_ms"]) if knee.get("p99_ms") else "—",
+            words.count(figures.ops(best)["median"]) if best else "—",
             words.milliseconds(figures.latency(best, "p99")["median"]) if best and figures.latency(best, "p99") else "—",
             number(figures.side(best, "cpu_us_per_op") if best else None), size_each(preload.get("memory_bytes_per_key")),
             size_each(preload.get("disk_bytes_per_key")), number(sustained.get("write_amplification"), "×"),
             text(part["limit"]["what"]) if part["limit"] else "—"])
-    return table(["profile", "server", "carries, ops/s", "p50 ms", "p99 ms", "promise ms", "most, ops/s", "its p99 ms", "CPU µs/op",
-                  "memory B/key", "disk B/key", "write ampl.", "gives first"], rows, text_columns=(0, 1, 12), raw=(1, 12))
+    return table(["profile", "server", "carries, ops/s", "p50 ms", "p99 ms", "at the most, ops/s", "p99 ms", "CPU µs/op",
+                  "memory B/key", "disk B/key", "write ampl.", "gives first"], rows, text_columns=(0, 1, 11), raw=(1, 11))
 
 
 def contents(document):

@@ -11,7 +11,7 @@ from .sampler import Sampler
 
 SETTLE_MAX_S = 15
 ACHIEVED = 0.99          # of the offered rate; less, and more than one request in a hundred was not even sent in time
-KNEE_START = 0.2         # of the closed-loop rate
+KNEE_START = 0.15        # of the closed-loop rate with the least pipelining
 CONFIRMATIONS_MAX = 3
 ERRORS_END_STAGE = 0.01  # of the requests
 BACKGROUND = ("compactions_running", "flushes_running", "rdb_bgsave_in_progress", "aof_rewrite_in_progress")
@@ -189,7 +189,7 @@ class Stage:
     def find_knees(self):
         searches = {}
         for server in self.servers():
-            best = self.best_closed(server)
+            best = self.best_closed(server, min(self.profile.pipeline))
             if best is not None:
                 searches[server.name] = KneeSearch(KNEE_START * best["ops_per_s"], self.profile.knee_steps)
         while any(search.next_rate() is not None for search in searches.values()):
@@ -251,8 +251,10 @@ class Stage:
             best = max(fitting, key=middle_ops, default=None)
             part["knee"] = knee_document("closed loop", self.profile, best, None, None, None)
 
-    def best_closed(self, server):
-        points = [point for point in self.parts[server.name]["points"] if point["phase"] == "sweep" and results.whole(point)]
+    def best_closed(self, server, pipeline=None):
+        """The closed-loop measurement with the most operations a second: of the point's repeats the one in the middle."""
+        points = [point for point in self.parts[server.name]["points"] if point["phase"] == "sweep" and results.whole(point)
+                  and pipeline in (None, point["pipeline"])]
         best = max(points, key=middle_ops, default=None)
         return min(results.whole(best), key=lambda one: abs(one["ops_per_s"] - middle_ops(best))) if best else None
 

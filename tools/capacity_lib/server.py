@@ -38,22 +38,25 @@ class Server:
         """One command's reply. Raises Failure, in one line, for whatever goes wrong."""
         try:
             return self.client.execute_command(*words)
-        except redis.exceptions.AuthenticationError as error:
-            if self.password is None:
-                raise Failure("%s wants a password: give --password, or ,password= in --server" % self) from error
-            raise Failure("%s refuses the password: %s" % (self, error)) from error
+        except (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError) as error:
+            raise Failure(self.refusal(words, error)) from error
         except redis.exceptions.TimeoutError as error:
             raise Failure("%s does not answer within %d s" % (self, TIMEOUT_S)) from error
         except redis.exceptions.ConnectionError as error:
             if "refused" in str(error):
                 raise Failure("%s: nothing listens there (connection refused); is the port right, and does the server run?" % self) from error
             raise Failure("%s: %s" % (self, str(error).rstrip("."))) from error
-        except redis.exceptions.NoPermissionError as error:
-            raise Failure("%s: the user may not run %s: %s" % (self, words[0], error)) from error
-        except redis.exceptions.ResponseError as error:
-            raise Failure("%s answers %s with: %s" % (self, words[0], error)) from error
         except redis.exceptions.RedisError as error:
             raise Failure("%s does not speak the Redis protocol: %s" % (self, error)) from error
+
+    def refusal(self, words, error):
+        """The line for an error reply. Versions of redis-py differ in what they make of its first word, and in whether they keep it."""
+        text = str(error)
+        if re.match(r"WRONGPASS|invalid password|invalid username", text, re.IGNORECASE):
+            return "%s refuses the password: %s" % (self, text)
+        if re.match(r"NOAUTH|Authentication required|HELLO must be called", text):
+            return "%s wants a password: give --password, or password= in --server" % self
+        return "%s answers %s with: %s" % (self, words[0], text)
 
     def info(self):
         """INFO as a flat dict; numbers are numbers, lists of k=v are dicts."""

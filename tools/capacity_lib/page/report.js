@@ -24,9 +24,9 @@
     return String(parseFloat((value / unit[0]).toPrecision(3))) + unit[1];
   }
 
-  const NINES = ['0 %', '90 %', '99 %', '99.9 %', '99.99 %', '99.999 %'];
+  const NINES = ['0 %', '90 %', '99 %', '99.9 %', '99.99 %', '99.999 %', '99.9999 %', '99.99999 %'];
   function percentileOf(nines) {
-    return nines > 5.2 ? 'all' : parseFloat((100 * (1 - Math.pow(10, -nines))).toFixed(3)) + ' %';
+    return parseFloat((100 * (1 - Math.pow(10, -nines))).toFixed(5)) + ' %';
   }
 
   function axis(spec, theme, values) {
@@ -36,7 +36,7 @@
       axisLabel: {color: theme.quiet, hideOverlap: true, formatter: short},
     };
     if (spec.type === 'nines') {
-      Object.assign(own, {min: 0, max: Math.min(5.5, Math.ceil(Math.max(1, ...values) * 2) / 2), interval: 1});
+      Object.assign(own, {min: 0, max: Math.ceil(Math.max(1, ...values) * 4) / 4, interval: 1});
       own.axisLabel.formatter = (value) => NINES[value] || '';
     } else if (spec.type === 'log') {
       // Whole decades would leave most of a plot empty.
@@ -69,7 +69,8 @@
       x.max = 'dataMax';
       x.axisLabel.showMaxLabel = false;
     }
-    Object.assign(y, {nameLocation: 'end', nameTextStyle: {color: theme.quiet, align: 'left', padding: [0, 0, 0, -30]}});
+    const knees = chart.plain ? 0 : (marks.x || []).length;
+    Object.assign(y, {nameLocation: 'end', nameGap: 15 + 13 * knees, nameTextStyle: {color: theme.quiet, align: 'left', padding: [0, 0, 0, -30]}});
     const series = chart.series.map((one) => {
       const colour = one.server === null ? theme.quiet : theme.servers[one.server % 6];
       return {
@@ -79,11 +80,14 @@
       };
     });
     if (series.length) {
-      const label = (text, position) => ({formatter: text, color: theme.ink, fontSize: 11, position: position, textBorderColor: theme.card, textBorderWidth: 3});
+      const label = (text, more) => Object.assign({formatter: text, color: theme.ink, fontSize: 11, textBorderColor: theme.card, textBorderWidth: 3}, more);
       const line = [];
-      (marks.x || []).forEach((m, i) => line.push({xAxis: m.at, name: m.text, label: label(chart.plain ? '' : m.text, i % 2 ? 'insideMiddleTop' : 'insideEndTop'),
+      // Knees are told above the plot, one server's above the other's, as they may be close.
+      (marks.x || []).forEach((m, i) => line.push({xAxis: m.at, label: label(chart.plain ? '' : m.text,
+        {position: 'end', rotate: 0, distance: 3 + 13 * i, color: theme.servers[m.server % 6], fontWeight: 'bold'}),
         lineStyle: {color: theme.servers[m.server % 6], type: 'solid', width: 1.2}}));
-      (marks.y || []).forEach((m) => line.push({yAxis: m.at, label: label(m.text, 'insideStartTop'), lineStyle: {color: theme.quiet, type: 'dashed', width: 1}}));
+      (marks.y || []).forEach((m) => line.push({yAxis: m.at, label: label(m.text, {position: 'insideStartTop'}),
+        lineStyle: {color: theme.quiet, type: 'dashed', width: 1}}));
       if (line.length) series[0].markLine = {symbol: 'none', silent: true, animation: false, data: line};
       if ((marks.areas || []).length) {
         series[0].markArea = {silent: true, animation: false, data: marks.areas.map((a) => [
@@ -136,7 +140,7 @@
     options.backgroundColor = 'transparent';
     options.textStyle = {fontFamily: getComputedStyle(document.body).fontFamily};
     const rows = wraps(chart, place.clientWidth);
-    options.grid.top += 20 * rows;
+    options.grid.top += 20 * rows + (chart.plain ? 0 : 13 * ((chart.marks || {}).x || []).length);
     instance.setOption(options, true);
   }
 
