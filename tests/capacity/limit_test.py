@@ -13,8 +13,8 @@ def side(**more):
             "cpu_cores": 1.0, "machine_busy": 0.5, **more}
 
 
-def what(generator_cpu=0.3, local=True, **more):
-    return limit.of({**measurement(), "generator_cpu": generator_cpu, "server": side(**more)}, 8, 1, local)["what"]
+def what(generator_cpu=0.3, local=True, others=0.1, **more):
+    return limit.of({**measurement(), "generator_cpu": generator_cpu, "others_cores": others, "server": side(**more)}, 8, 1, local)["what"]
 
 
 class Limit(unittest.TestCase):
@@ -25,6 +25,7 @@ class Limit(unittest.TestCase):
         self.assertEqual("the slow lane", what(slow_wait_us=4000, slow_share=0.5, threads={"slow": (4, 1.0, 0.3)}))
         self.assertEqual("the disk", what(io_pressure=0.6, threads={"fast": (4, 1.0, 0.3)}))
         self.assertEqual("the machine's processors", what(machine_busy=0.97, threads={"fast": (4, 1.0, 0.5)}))
+        self.assertEqual("other programs on the machine", what(machine_busy=0.97, others=5.0, threads={"fast": (4, 1.0, 0.5)}))
         self.assertEqual("the load generator", what(generator_cpu=0.97, threads={"fast": (4, 1.0, 0.3)}))
         self.assertEqual("round trips", what(threads={"fast": (4, 1.0, 0.3)}))
 

@@ -73,6 +73,8 @@ def heading(document):
     facts = "%s · %d cores · %s memory · %s" % (machine["cpu"], machine["cores"], words.size(machine["memory_bytes"]),
                                                document["started"].replace("T", " ").replace("Z", " UTC"))
     warning = "" if document["complete"] else "<p class=\"warning\">%s</p>" % text(summary.incomplete(document))
+    if summary.disturbed(document):
+        warning += "<p class=\"warning\">%s</p>" % text(summary.disturbed(document))
     note = "<p class=\"note\">%s</p>" % text(document["note"]) if document["note"] else ""
     return "<header><h1>How much does it carry?</h1><p class=\"what\">%s</p><p class=\"facts\">%s</p>%s%s</header>" % (
         text(what), text(facts), warning, note)
@@ -103,7 +105,7 @@ def glance(document, names):
             number(figures.side(best, "cpu_us_per_op") if best else None), size_each(preload.get("memory_bytes_per_key")),
             size_each(preload.get("disk_bytes_per_key")), number(sustained.get("write_amplification"), "×"),
             text(part["limit"]["what"]) if part["limit"] else "—"])
-    return table(["profile", "server", "carries, ops/s", "p50 ms", "p99 ms", "at the most, ops/s", "p99 ms", "CPU µs/op",
+    return table(["profile", "server", "carries, ops/s", "p50 ms", "p99 ms", "clients that wait, ops/s", "p99 ms", "CPU µs/op",
                   "memory B/key", "disk B/key", "write ampl.", "gives first"], rows, text_columns=(0, 1, 11), raw=(1, 11))
 
 
@@ -164,19 +166,19 @@ POINT_HEADINGS = ["ops/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "
 
 
 def point_cells(point):
-    latencies = [figures.latency(point, name) for name in figures.LATENCIES]
+    latencies = [spread_cell(figures.latency(point, name), words.milliseconds, with_spread=name == "p99") for name in figures.LATENCIES]
     replies, lost = figures.errors(point)
     counted, done = len(results.whole(point)), len(point["repeats"])
     trouble = " + ".join(filter(None, ["{:,} replies".format(replies) if replies else "", "%d lost connections" % lost if lost else ""]))
-    return ([spread_cell(figures.ops(point), words.count)] + [spread_cell(one, words.milliseconds) for one in latencies]
+    return ([spread_cell(figures.ops(point), words.count)] + latencies
             + [str(done) if counted == done else "%d of %d" % (counted, done), trouble or "0"])
 
 
-def spread_cell(found, show):
+def spread_cell(found, show, with_spread=True):
     if found is None:
         return "—"
     middle, low, high = show(found["median"]), show(found["low"]), show(found["high"])
-    return middle if found["n"] < 2 or low == high else "%s (%s–%s)" % (middle, low, high)
+    return middle if not with_spread or found["n"] < 2 or low == high else "%s (%s–%s)" % (middle, low, high)
 
 
 SIDE_ROWS = (
@@ -196,7 +198,7 @@ SIDE_ROWS = (
     ("Disk written", "disk_written_per_s", lambda v: words.size(v) + "/s"),
     ("Disk read", "disk_read_per_s", lambda v: words.size(v) + "/s"),
     ("Time waiting for the disk (any process)", "io_pressure", words.percent),
-    ("Machine busy", "machine_busy", words.percent),
+    ("Machine busy (all programs)", "machine_busy", words.percent),
 )
 
 
@@ -266,7 +268,7 @@ def method(document):
         "<b>Memory and disk</b> that the kernel's page cache serves are not disk reads: with much free memory a data set larger than the "
         "server's memory setting may still never touch the device.",
         "<b>What gives first</b> is judged at the closed-loop step with the most operations a second, from the processor time of each group of "
-        "threads, of the machine and of the load generator, from write stalls, and from waits in the slow lane and for the disk.",
+        "threads, of the machine, of the load generator and of other programs, from write stalls, and from waits in the slow lane and for the disk.",
     ]
     notes += ["<b>Lost with this generator:</b> %s." % text(lost) for lost in generator["lost"]]
     return "<section id=\"method\"><h2>How it was measured</h2><ul class=\"method\">%s</ul></section>" % "".join("<li>%s</li>" % n for n in notes)
@@ -293,7 +295,7 @@ def environment(document):
 def figure(chart):
     note = "<p>%s</p>" % text(chart["note"]) if chart.get("note") else ""
     rows = len(chart["y"].get("categories", ())) * max(1, len(chart["series"]))
-    height = " style=\"height:%dpx\"" % (90 + 24 * rows) if chart["kind"] == "bars" else ""
+    height = " style=\"height:auto;min-height:%dpx\"" % (90 + 24 * rows) if chart["kind"] == "bars" else ""
     return ("<figure%s><figcaption>%s</figcaption><div class=\"plot\" id=\"%s\"%s role=\"img\" aria-label=\"%s\"></div>%s</figure>"
             % (" class=\"wide\"" if chart["id"] == "overview" else "", text(chart["title"]), chart["id"], height, text(chart["title"]), note))
 

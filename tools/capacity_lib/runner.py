@@ -282,7 +282,7 @@ class Stage:
         before = sample.take(server)
         with Observer(server, step.seconds if runner.generator.keeps_time else None) as seen:
             measurement = runner.generator.run(step, server, runner.stop)
-        measurement["server"] = seen.side()
+        self.add_server_side(measurement, seen, server)
         self.settle([server])  # what the load left to do belongs to it
         settled = sample.take(server)
         written, source = sample.bytes_written(before, settled)
@@ -344,9 +344,16 @@ class Stage:
             runner.check_stop()
         with Observer(server, step.seconds if runner.generator.keeps_time else None) as seen:
             measurement = runner.generator.run(step, server, runner.stop)
-        measurement["server"] = seen.side()
+        self.add_server_side(measurement, seen, server)
         measurement.pop("per_second")
         return measurement
+
+    def add_server_side(self, measurement, seen, server):
+        side = measurement["server"] = seen.side()
+        measurement["others_cores"] = None
+        if side and side["machine_busy"] is not None and side["cpu_cores"] is not None and machine.is_local(server.host):
+            busy = side["machine_busy"] * self.runner.document["machine"]["cores"]
+            measurement["others_cores"] = round(max(0.0, busy - side["cpu_cores"] - measurement["generator_cpu"]), 3)
 
     def settle(self, servers):
         """Waits a while for background work of these servers, which would disturb what is measured next."""

@@ -1,6 +1,10 @@
 """The results in plain words."""
 
+import statistics
+
 from . import errors_seen, figures, results, words
+
+DISTURBED = 0.1  # of the machine
 
 
 def lines(document):
@@ -8,6 +12,8 @@ def lines(document):
     out = []
     if not document["complete"]:
         out.append(incomplete(document))
+    if disturbed(document):
+        out.append(disturbed(document))
     for profile in document["profiles"]:
         for stage in profile["stages"]:
             for name, part in stage["servers"].items():
@@ -44,16 +50,27 @@ def sentence(profile, name, part):
 
 def carried(profile, name, part):
     knee, best, kind = part["knee"], figures.best_closed(part), operations(profile)
-    most = "%s a second at the most, with a p99 of %s ms" % (
-        words.count(figures.ops(best)["median"]), words.milliseconds(figures.latency(best, "p99")["median"])) if best and figures.latency(
-            best, "p99") else None
+    p99 = figures.latency(best, "p99") if best else None
+    waiting = "clients that wait for replies get %s a second" % words.count(figures.ops(best)["median"]) if best else None
+    if waiting and p99:
+        waiting += ", with a p99 of %s ms" % words.milliseconds(p99["median"])
     if knee and knee["ops_per_s"]:
         text = "%s carries %s %s a second under %g ms p99" % (name, words.count(knee["ops_per_s"]), kind, knee["p99_ms_target"])
-        return text + (" (%s when clients wait for replies)" % most if most else "")
+        return text + (" (%s)" % waiting if waiting and knee["how"] == "open loop" else "")
     if knee:
         tried = ", not even at %s a second" % words.count(knee["broke_at"]) if knee["broke_at"] else ""
-        return "%s does not keep %g ms p99%s%s" % (name, knee["p99_ms_target"], tried, "; it carries %s" % most if most else "")
-    return "%s carries %s %s" % (name, most, kind) if most else "%s was not measured to an end" % name
+        return "%s does not keep %g ms p99%s%s" % (name, knee["p99_ms_target"], tried, "; " + waiting if waiting else "")
+    return "%s: %s" % (name, waiting) if waiting else "%s was not measured to an end" % name
+
+
+def disturbed(document):
+    """A sentence when other programs took much of the machine; None otherwise."""
+    taken = [one["others_cores"] for _, _, _, part in results.stages(document) for point in part["points"] for one in point["repeats"]
+             if one.get("others_cores") is not None]
+    if not taken or statistics.median(taken) < DISTURBED * document["machine"]["cores"]:
+        return None
+    return ("Other programs used %.1f of the machine's %d cores in half of the steps (%.1f at the most): rates are lower, and latencies "
+            "higher, than this machine allows." % (statistics.median(taken), document["machine"]["cores"], max(taken)))
 
 
 def gives(limit):
@@ -61,6 +78,8 @@ def gives(limit):
         return "nothing was full, each client waits for its reply"
     if limit["what"] == "not known":
         return "what gives first is not known (its process is not on this machine)"
+    if limit["what"] == "other programs on the machine":
+        return "other programs took the machine's processors first"
     verb = "give" if limit["what"] in ("write stalls", "the machine's processors") else "gives"
     return "%s %s first" % (limit["what"], verb)
 
