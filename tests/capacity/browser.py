@@ -1,6 +1,7 @@
 """A headless Chromium that opens a page from a file, for tests of what people see."""
 
 import base64
+import json
 import os
 import shutil
 import tempfile
@@ -24,12 +25,24 @@ class Browser:
         except ImportError:
             missing.append("selenium")
         if missing:
-            raise NoBrowser("%s is missing: apt-get install chromium chromium-driver python3-selenium (tools/install-packages test)"
-                            % ", ".join(missing))
+            raise NoBrowser(
+                "%s is missing: apt-get install chromium chromium-driver python3-selenium (tools/install-packages test)"
+                % ", ".join(missing)
+            )
         options = webdriver.ChromeOptions()
         self.profile = tempfile.mkdtemp(prefix="capacity-browser.")
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--disable-extensions",
-                         "--disable-background-networking", "--disable-component-update", "--no-first-run", "--user-data-dir=" + self.profile):
+        for argument in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--disable-extensions",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--no-first-run",
+            "--user-data-dir=" + self.profile,
+        ):
             options.add_argument(argument)
         options.binary_location = shutil.which(BROWSER)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -43,9 +56,14 @@ class Browser:
         shutil.rmtree(self.profile, ignore_errors=True)
 
     def open(self, path, width=DESK, dark=False, media=""):
-        self.command("Emulation.setEmulatedMedia", media=media,
-                     features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
-        self.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width <= PHONE)
+        self.command(
+            "Emulation.setEmulatedMedia",
+            media=media,
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width <= PHONE
+        )
         self.driver.get("file://" + os.path.abspath(path))
 
     def command(self, name, **arguments):
@@ -60,14 +78,19 @@ class Browser:
 
     def requests(self):
         """Addresses that the page has asked the network for since the last call."""
-        import json
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
 
     def picture(self, path, height=None):
         """A PNG of the whole page, or of its first `height` pixels."""
         size = self.command("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], height or size["height"]), "scale": 1}
+        clip = {
+            "x": 0,
+            "y": 0,
+            "width": size["width"],
+            "height": min(size["height"], height or size["height"]),
+            "scale": 1,
+        }
         shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         with open(path, "wb") as file:
             file.write(base64.b64decode(shot["data"]))

@@ -13,8 +13,10 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OPTIONS = ("--json-out-file --print-percentiles --test-time --command --command-key-pattern --key-pattern --random-data "
-           "--distinct-client-seed --hide-histogram --rate-limiting --hdr-file-prefix")
+OPTIONS = (
+    "--json-out-file --print-percentiles --test-time --command --command-key-pattern --key-pattern --random-data "
+    "--distinct-client-seed --hide-histogram --rate-limiting --hdr-file-prefix"
+)
 
 
 def option(name, default):

@@ -46,7 +46,9 @@ class Asking(unittest.TestCase):
         self.assertEqual((198, 1.0, 9.0), (fast.count, fast.percentile_ms(50), fast.percentile_ms(51)))
 
     def test_a_distribution_leaves_out_what_less_than_one_request_decides(self):
-        self.assertEqual([0, 10, 25, 50, 75, 90, 95, 98, 99, 100], [p for p, _ in Histogram({1000: 100}).distribution()])
+        self.assertEqual(
+            [0, 10, 25, 50, 75, 90, 95, 98, 99, 100], [p for p, _ in Histogram({1000: 100}).distribution()]
+        )
 
     def test_zigzag(self):
         self.assertEqual([0, -1, 1, -2, 2, 300, -300], list(zigzag_numbers(bytes([0, 1, 2, 3, 4, 0xD8, 4, 0xD7, 4]))))

@@ -24,16 +24,45 @@ def recorded_run():
 
 def measurement(ops=1000.0, p50=1.0, p99=2.0, replies=0, lost=0, interrupted=False, offered=None, **more):
     """A measurement as runner.py keeps them."""
-    return {"started": 1000.0, "seconds": 5.0, "count": int(5 * ops), "ops_per_s": ops, "offered": offered,
-            "latency_ms": {"p50": p50, "p90": p50, "p99": p99, "p99.9": p99, "mean": p50, "max": p99}, "distribution": [[50, p50], [100, p99]],
-            "hits_per_s": None, "misses_per_s": None, "by_command": {}, "errors": {"replies": replies, "lost_connections": lost, "texts": {}},
-            "interrupted": interrupted, "generator_cpu": 0.5, "command": "memtier_benchmark", "server": None, **more}
+    return {
+        "started": 1000.0,
+        "seconds": 5.0,
+        "count": int(5 * ops),
+        "ops_per_s": ops,
+        "offered": offered,
+        "latency_ms": {"p50": p50, "p90": p50, "p99": p99, "p99.9": p99, "mean": p50, "max": p99},
+        "distribution": [[50, p50], [100, p99]],
+        "hits_per_s": None,
+        "misses_per_s": None,
+        "by_command": {},
+        "errors": {"replies": replies, "lost_connections": lost, "texts": {}},
+        "interrupted": interrupted,
+        "generator_cpu": 0.5,
+        "command": "memtier_benchmark",
+        "server": None,
+        **more,
+    }
 
 
 def part(points=(), knee=None, **more):
     """A server's part of a stage."""
-    return {"failure": None, "preload": None, "points": list(points), "knee": knee, "sustained": None, "limit": None, "samples": {"t": []}, **more}
+    return {
+        "failure": None,
+        "preload": None,
+        "points": list(points),
+        "knee": knee,
+        "sustained": None,
+        "limit": None,
+        "samples": {"t": []},
+        **more,
+    }
 
 
 def point(*repeats, phase="sweep", clients=50, pipeline=1, asked_rate=None):
-    return {"phase": phase, "clients": clients, "pipeline": pipeline, "asked_rate": asked_rate, "repeats": list(repeats)}
+    return {
+        "phase": phase,
+        "clients": clients,
+        "pipeline": pipeline,
+        "asked_rate": asked_rate,
+        "repeats": list(repeats),
+    }

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """memtier_benchmark's output, recorded from a real one: its JSON, its complaints; and what its command line becomes."""
 
-import json
 import os
 import stat
 import tempfile
@@ -44,7 +43,9 @@ class Json(unittest.TestCase):
         self.assertAlmostEqual(totals["Max Latency"], found["latency_ms"]["max"], places=3)
         self.assertEqual({"SET", "GET"}, set(found["by_command"]))
         self.assertEqual(2, len(found["per_second"]["t"]))
-        self.assertEqual([percentile for percentile, _ in found["distribution"]], sorted(p for p, _ in found["distribution"]))
+        self.assertEqual(
+            [percentile for percentile, _ in found["distribution"]], sorted(p for p, _ in found["distribution"])
+        )
 
     def test_two_processes_add_up(self):
         document = memtier.read_json(os.path.join(RECORDED, "rate.json.recorded"))
@@ -57,7 +58,9 @@ class Json(unittest.TestCase):
     def test_commands_have_figures_of_their_own(self):
         found = memtier.merge([memtier.read_json(os.path.join(RECORDED, "commands.json.recorded"))])
         self.assertEqual({"HSET", "HGETALL"}, set(found["by_command"]))
-        self.assertAlmostEqual(2, found["by_command"]["HSET"]["ops_per_s"] / found["by_command"]["HGETALL"]["ops_per_s"], delta=0.1)
+        self.assertAlmostEqual(
+            2, found["by_command"]["HSET"]["ops_per_s"] / found["by_command"]["HGETALL"]["ops_per_s"], delta=0.1
+        )
         self.assertGreater(found["by_command"]["HSET"]["bytes_sent"], 100 * found["by_command"]["HSET"]["ops_per_s"])
 
     def test_a_run_in_which_nothing_was_answered_has_no_latencies(self):
@@ -96,7 +99,9 @@ class Stderr(unittest.TestCase):
 
     def test_a_refused_password_is_one_line(self):
         seen = complaints("password.stderr.recorded")
-        self.assertEqual("authentication failed: WRONGPASS invalid username-password pair or user is disabled.", seen.refused)
+        self.assertEqual(
+            "authentication failed: WRONGPASS invalid username-password pair or user is disabled.", seen.refused
+        )
         self.assertTrue(seen.enough())
 
     def test_many_error_replies_end_a_step_early(self):
@@ -119,8 +124,14 @@ class Versions(unittest.TestCase):
 
     def test_an_old_one_is_a_line_that_names_what_it_lacks(self):
         with tempfile.TemporaryDirectory() as folder:
-            path = pretend(folder, "memtier_benchmark 1.2.17", HELP.replace("--print-percentiles", "").replace("--distinct-client-seed", ""))
-            with self.assertRaisesRegex(Failure, r"too old: version 1\.2\.17 has no --print-percentiles, --distinct-client-seed; version 2\.0"):
+            path = pretend(
+                folder,
+                "memtier_benchmark 1.2.17",
+                HELP.replace("--print-percentiles", "").replace("--distinct-client-seed", ""),
+            )
+            with self.assertRaisesRegex(
+                Failure, r"too old: version 1\.2\.17 has no --print-percentiles, --distinct-client-seed; version 2\.0"
+            ):
                 memtier.Memtier(path)
 
     def test_one_without_rates_measures_closed_loops_and_says_so(self):
@@ -132,8 +143,12 @@ class Versions(unittest.TestCase):
     def test_versions_of_releases_and_of_builds_from_git(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual("2.1.1", memtier.Memtier(pretend(folder, "memtier_benchmark 2.1.1", HELP)).version)
-            self.assertEqual("git 2f74d611", memtier.Memtier(
-                pretend(folder, "memtier_benchmark v=255.255.255 sha=2f74d611:0 bits=64", HELP)).version)
+            self.assertEqual(
+                "git 2f74d611",
+                memtier.Memtier(
+                    pretend(folder, "memtier_benchmark v=255.255.255 sha=2f74d611:0 bits=64", HELP)
+                ).version,
+            )
 
     def test_something_else_is_not_taken_for_it(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,10 @@ def with_(**sections):
 
 class Ours(unittest.TestCase):
     def test_all_are_there_and_can_be_run(self):
-        self.assertEqual(["quick", "cache", "session", "write-heavy", "pipeline", "big-values", "types", "larger-than-memory"], profile.known())
+        self.assertEqual(
+            ["quick", "cache", "session", "write-heavy", "pipeline", "big-values", "types", "larger-than-memory"],
+            profile.known(),
+        )
         for name in profile.known():
             one = profile.named(name)
             self.assertTrue(one.title and one.about, name)
@@ -79,7 +82,9 @@ class Mistakes(unittest.TestCase):
 class OwnWorkloads(unittest.TestCase):
     def test_a_file_is_enough(self):
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write('title = "Mine"\nabout = "counts"\n[data]\nkeys = 5\npreload = false\n[[load.command]]\ntext = "INCR __key__"\n')
+            file.write(
+                'title = "Mine"\nabout = "counts"\n[data]\nkeys = 5\npreload = false\n[[load.command]]\ntext = "INCR __key__"\n'
+            )
             file.flush()
             one = profile.read(file.name)
         self.assertEqual(("INCR __key__",), tuple(command.text for command in one.commands))

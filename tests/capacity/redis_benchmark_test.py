@@ -22,10 +22,14 @@ class Csv(unittest.TestCase):
             redis_benchmark.parse_csv('"SET","24096.39"\n')
 
     def test_commands_one_after_another_make_the_rate_of_the_mix(self):
-        rows = [(1000, "SET", {"rps": 1000.0, "mean": 2.0, "p50": 2.0, "p99": 9.0, "max": 20.0}),
-                (3000, "GET", {"rps": 3000.0, "mean": 1.0, "p50": 1.0, "p99": 3.0, "max": 5.0})]
+        rows = [
+            (1000, "SET", {"rps": 1000.0, "mean": 2.0, "p50": 2.0, "p99": 9.0, "max": 20.0}),
+            (3000, "GET", {"rps": 3000.0, "mean": 1.0, "p50": 1.0, "p99": 3.0, "max": 5.0}),
+        ]
         found = redis_benchmark.summed(rows)
-        self.assertEqual((2000.0, 9.0, 1.25), (found["ops_per_s"], found["latency_ms"]["p99"], found["latency_ms"]["mean"]))
+        self.assertEqual(
+            (2000.0, 9.0, 1.25), (found["ops_per_s"], found["latency_ms"]["p99"], found["latency_ms"]["mean"])
+        )
         self.assertEqual(0, redis_benchmark.summed([])["count"])
 
 

@@ -41,7 +41,9 @@ class Report(unittest.TestCase):
     def look(self, name, **how):
         """Opens the report, checks what must hold however it is looked at, and takes its picture. What was drawn."""
         self.browser.open(self.path, **how)
-        drawn = self.browser.evaluate("(() => { const data = JSON.parse(document.getElementById('data').textContent); return %s; })()" % DRAWN)
+        drawn = self.browser.evaluate(
+            "(() => { const data = JSON.parse(document.getElementById('data').textContent); return %s; })()" % DRAWN
+        )
         self.assertEqual([], self.browser.console(), name)
         asked = {url for url in self.browser.requests() if not url.startswith(("data:", "chrome"))}
         self.assertEqual({"file://" + self.path}, asked, "%s: only the file itself is read" % name)
@@ -61,21 +63,29 @@ class Report(unittest.TestCase):
 
     def contrast(self):
         """Of the text with the page, as WCAG counts it."""
+
         def luminance(text):
             channels = [int(number) / 255 for number in re.findall(r"\d+", text)[:3]]
             linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
             return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
         out = []
         for selector in ("body", ".facts", "figure p", "th"):
-            pair = sorted((luminance(self.colour(selector, "color")), luminance(self.colour("body", "backgroundColor"))))
+            pair = sorted(
+                (luminance(self.colour(selector, "color")), luminance(self.colour("body", "backgroundColor")))
+            )
             out.append((pair[1] + 0.05) / (pair[0] + 0.05))
         return min(out)
 
     def test_every_chart_has_its_place(self):
         names = [server["name"] for server in self.document["servers"]]
         first = charts.overview(self.document, names)
-        expected = {chart["id"] for chart in [first] if chart} | {chart["id"] for i, profile in enumerate(self.document["profiles"])
-                                   for j, stage in enumerate(profile["stages"]) for chart in charts.of_stage(profile, stage, names, "s%d-%d" % (i, j))}
+        expected = {chart["id"] for chart in [first] if chart} | {
+            chart["id"]
+            for i, profile in enumerate(self.document["profiles"])
+            for j, stage in enumerate(profile["stages"])
+            for chart in charts.of_stage(profile, stage, names, "s%d-%d" % (i, j))
+        }
         self.assertEqual(expected, {one["id"] for one in self.look("desk", width=DESK + 200)})
 
     def test_light_and_dark(self):
@@ -86,7 +96,9 @@ class Report(unittest.TestCase):
         self.look("dark", width=DESK, dark=True)
         self.assertNotEqual(light, self.colour("body", "backgroundColor"))
         self.assertGreater(self.contrast(), 4.5)
-        self.assertNotEqual(stroke, self.browser.evaluate("document.querySelector('.plot svg path[stroke]').getAttribute('stroke')"))
+        self.assertNotEqual(
+            stroke, self.browser.evaluate("document.querySelector('.plot svg path[stroke]').getAttribute('stroke')")
+        )
 
     def test_a_phone_scrolls_in_one_direction_only(self):
         for one in self.look("phone", width=PHONE):
@@ -103,15 +115,21 @@ class Report(unittest.TestCase):
         # What is on paper, as far as a picture of it shows.
         self.browser.open(self.path, width=720, media="print")
         self.browser.evaluate("dispatchEvent(new Event('beforeprint'))")
-        widths = self.browser.evaluate("[...document.querySelectorAll('.plot')].map(p => p.querySelector('svg').getBoundingClientRect().width - p.clientWidth)")
+        widths = self.browser.evaluate(
+            "[...document.querySelectorAll('.plot')].map(p => p.querySelector('svg').getBoundingClientRect().width - p.clientWidth)"
+        )
         self.assertLessEqual(max(widths), 16, "no plot is wider than its place on paper")
         self.browser.picture(os.path.join(self.pictures, "print.png"))
 
     def test_servers_differ_by_more_than_colour(self):
         self.browser.open(self.path)
-        shapes = self.browser.evaluate("[...document.querySelectorAll('#answer .server')].map(e => getComputedStyle(e, '::before').borderRadius)")
+        shapes = self.browser.evaluate(
+            "[...document.querySelectorAll('#answer .server')].map(e => getComputedStyle(e, '::before').borderRadius)"
+        )
         self.assertGreater(len(set(shapes)), 1)
-        dashes = self.browser.evaluate("[...document.querySelectorAll('.plot svg path[stroke-dasharray]')].map(p => p.getAttribute('stroke-dasharray'))")
+        dashes = self.browser.evaluate(
+            "[...document.querySelectorAll('.plot svg path[stroke-dasharray]')].map(p => p.getAttribute('stroke-dasharray'))"
+        )
         self.assertGreater(len(set(dashes)), 1)
 
     def test_figures_can_be_copied_as_text(self):
@@ -128,8 +146,13 @@ class Comparison(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "compare.html")
             tool = os.path.join(os.path.dirname(page.FOLDER), "..", "capacity")
-            done = subprocess.run(["/usr/bin/python3", tool, "compare", RECORDED, RECORDED, "--html", path], capture_output=True, text=True,
-                                  timeout=60, check=True)
+            done = subprocess.run(
+                ["/usr/bin/python3", tool, "compare", RECORDED, RECORDED, "--html", path],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            )
             self.assertIn("most, ops/s", done.stdout)
             with Browser() as browser:
                 browser.open(path)

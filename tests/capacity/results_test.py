@@ -9,23 +9,54 @@ import unittest
 
 import jsonschema
 
-from library import RECORDED, measurement, part, point, recorded_run
+from library import measurement, part, point, recorded_run
 from capacity_lib import charts, compare, figures, page, results, summary
 from capacity_lib.failure import Failure
 
-KNEE = {"how": "open loop", "p99_ms_target": 5, "asked_rate": 41_000, "ops_per_s": 41_000, "p50_ms": 1.0, "p99_ms": 4.0, "clients": 48,
-        "pipeline": 1, "broke_at": 43_000, "broke_by": "p99"}
-PROFILE = {"name": "quick", "title": "Quick", "about": "a", "p99_ms": 5, "stages": [],
-           "settings": {"set_get": "1:1", "commands": [], "key_pattern": "R:R"}}
+KNEE = {
+    "how": "open loop",
+    "p99_ms_target": 5,
+    "asked_rate": 41_000,
+    "ops_per_s": 41_000,
+    "p50_ms": 1.0,
+    "p99_ms": 4.0,
+    "clients": 48,
+    "pipeline": 1,
+    "broke_at": 43_000,
+    "broke_by": "p99",
+}
+PROFILE = {
+    "name": "quick",
+    "title": "Quick",
+    "about": "a",
+    "p99_ms": 5,
+    "stages": [],
+    "settings": {"set_get": "1:1", "commands": [], "key_pattern": "R:R"},
+}
 
 
 def document(**parts):
     """Results with one stage; a server for each keyword."""
     stage = {"value_bytes": 100, "keys": 1000, "servers": parts}
-    out = results.new({"cpu": "c", "cores": 2, "memory_bytes": 1 << 30, "kernel": "6", "os": "Debian", "load_at_start": 0.1},
-                      {"name": "memtier_benchmark", "version": "2", "path": "/m", "threads": 1, "lost": []},
-                      [{"name": name, "host": "h", "port": 1, "kind": "redis", "version": "7.2.4", "pid": None, "facts": {}, "config": {}}
-                       for name in parts], "", "capacity run")
+    out = results.new(
+        {"cpu": "c", "cores": 2, "memory_bytes": 1 << 30, "kernel": "6", "os": "Debian", "load_at_start": 0.1},
+        {"name": "memtier_benchmark", "version": "2", "path": "/m", "threads": 1, "lost": []},
+        [
+            {
+                "name": name,
+                "host": "h",
+                "port": 1,
+                "kind": "redis",
+                "version": "7.2.4",
+                "pid": None,
+                "facts": {},
+                "config": {},
+            }
+            for name in parts
+        ],
+        "",
+        "capacity run",
+    )
     out["profiles"].append({**PROFILE, "stages": [stage]})
     out.update(complete=True, ended_by=None)
     return out
@@ -64,7 +95,11 @@ class Saving(unittest.TestCase):
     def test_files_that_are_none(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "x.json")
-            for text, pattern in (("{", "is no JSON"), ("[]", "not the results.json"), ('{"schema_version": 9, "profiles": []}', "version 9")):
+            for text, pattern in (
+                ("{", "is no JSON"),
+                ("[]", "not the results.json"),
+                ('{"schema_version": 9, "profiles": []}', "version 9"),
+            ):
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
                 with self.assertRaisesRegex(Failure, pattern):
@@ -75,8 +110,13 @@ class Saving(unittest.TestCase):
 
 class Counting(unittest.TestCase):
     def test_what_went_wrong_is_never_averaged_in(self):
-        mixed = point(measurement(1000, p99=2), measurement(9000, p99=90, replies=3), measurement(8000, lost=1),
-                      measurement(7000, interrupted=True), measurement(1200, p99=3))
+        mixed = point(
+            measurement(1000, p99=2),
+            measurement(9000, p99=90, replies=3),
+            measurement(8000, lost=1),
+            measurement(7000, interrupted=True),
+            measurement(1200, p99=3),
+        )
         self.assertEqual({"median": 1100, "low": 1000, "high": 1200, "n": 2}, figures.ops(mixed))
         self.assertEqual((3, 1), figures.errors(mixed))
         self.assertIsNone(figures.ops(point(measurement(replies=1))))
@@ -92,11 +132,16 @@ class Words(unittest.TestCase):
         return summary.sentence(PROFILE, "basalt", part(**more))
 
     def test_the_knee_and_what_gives_first(self):
-        self.assertEqual("basalt carries 41k mixed operations a second under 5 ms p99; CPU of the worker threads (sockets) gives first.",
-                         self.sentence(knee=KNEE, limit={"what": "CPU of the worker threads (sockets)", "why": "", "evidence": {}}))
+        self.assertEqual(
+            "basalt carries 41k mixed operations a second under 5 ms p99; CPU of the worker threads (sockets) gives first.",
+            self.sentence(knee=KNEE, limit={"what": "CPU of the worker threads (sockets)", "why": "", "evidence": {}}),
+        )
 
     def test_a_server_that_does_not_keep_its_promise(self):
-        self.assertIn("does not keep 5 ms p99, not even at 2,000 a second", self.sentence(knee={**KNEE, "ops_per_s": None, "broke_at": 2000}))
+        self.assertIn(
+            "does not keep 5 ms p99, not even at 2,000 a second",
+            self.sentence(knee={**KNEE, "ops_per_s": None, "broke_at": 2000}),
+        )
 
     def test_a_failure_is_part_of_it(self):
         self.assertIn("was not measured to an end; it is gone.", self.sentence(failure="it is gone"))

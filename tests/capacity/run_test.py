@@ -11,10 +11,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 from library import HERE, ROOT, TOOL
+
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 from server import Server, free_port  # noqa: E402
 import jsonschema  # noqa: E402
@@ -63,11 +65,24 @@ class RunCase(unittest.TestCase):
         self.out = os.path.join(self.folder.name, self.id().rsplit(".", 1)[1])
 
     def words(self, *more, port=None, generator=("--memtier", FAKE)):
-        return ["/usr/bin/python3", TOOL, "run", "--port", str(port or self.server.port), "--profile-file", self.profile, "--out", self.out,
-                *generator, *more]
+        return [
+            "/usr/bin/python3",
+            TOOL,
+            "run",
+            "--port",
+            str(port or self.server.port),
+            "--profile-file",
+            self.profile,
+            "--out",
+            self.out,
+            *generator,
+            *more,
+        ]
 
     def run_tool(self, words, status, **environment):
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment})
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment}
+        )
         self.assertEqual(status, done.returncode, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done
@@ -113,9 +128,14 @@ class Runs(RunCase):
 
     def test_two_servers_are_in_one_report(self):
         with Server(BASALT) as other:
-            words = self.words("--server", "one=127.0.0.1:%d" % self.server.port, "--server", "two=127.0.0.1:%d,pid=%d" % (other.port, other.pid))
+            words = self.words(
+                "--server",
+                "one=127.0.0.1:%d" % self.server.port,
+                "--server",
+                "two=127.0.0.1:%d,pid=%d" % (other.port, other.pid),
+            )
             index = words.index("--port")
-            self.run_tool(words[:index] + words[index + 2:], 0)
+            self.run_tool(words[:index] + words[index + 2 :], 0)
             document = self.results()
         self.assertEqual(["one", "two"], [server["name"] for server in document["servers"]])
         self.assertEqual(other.pid, document["servers"][1]["pid"])
@@ -137,17 +157,20 @@ class Trouble(RunCase):
         self.assertRegex(done.stderr, pattern)
 
     def test_a_wrong_port(self):
-        self.line(self.words(port=free_port()), r"^capacity: server \(127.0.0.1:\d+\): nothing listens there \(connection refused\)")
+        self.line(
+            self.words(port=free_port()),
+            r"^capacity: server \(127.0.0.1:\d+\): nothing listens there \(connection refused\)",
+        )
 
     def test_something_else_listens(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            import threading
 
             def answer():
                 connection, _ = listener.accept()
                 connection.recv(100)
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 connection.close()
+
             threading.Thread(target=answer, daemon=True).start()
             self.line(self.words(port=listener.getsockname()[1]), r"^capacity: server \(127.0.0.1:\d+\)")
 
@@ -173,8 +196,14 @@ class Trouble(RunCase):
         self.line(self.words("--memtier", "/no/such"), "no memtier_benchmark at /no/such")
 
     def test_error_replies_are_counted_and_never_averaged_in(self):
-        done = self.run_tool(self.words(), 1, FAKE_TROUBLE="errors", FAKE_COUNT=self.out + ".count", FAKE_TROUBLE_AFTER="2",
-                             FAKE_CAPACITY="200")
+        done = self.run_tool(
+            self.words(),
+            1,
+            FAKE_TROUBLE="errors",
+            FAKE_COUNT=self.out + ".count",
+            FAKE_TROUBLE_AFTER="2",
+            FAKE_CAPACITY="200",
+        )
         part = self.part(self.results())
         self.assertIn("error replies, first: MISCONF Errors writing to the disk", part["failure"])
         self.assertIsNone(part["knee"])
@@ -190,7 +219,9 @@ class Trouble(RunCase):
     def test_a_server_that_dies_half_way(self):
         with Server(BASALT) as mortal:
             words = self.words(port=mortal.port)
-            tool = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "FAKE_SPEED": "1"})
+            tool = subprocess.Popen(
+                words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "FAKE_SPEED": "1"}
+            )
             self.wait_for_points()
             mortal.kill()
             out, err = tool.communicate(timeout=60)
@@ -211,7 +242,13 @@ class Trouble(RunCase):
         self.fail("no point was measured")
 
     def interrupted(self, number):
-        tool = subprocess.Popen(self.words(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "FAKE_SPEED": "1"})
+        tool = subprocess.Popen(
+            self.words(),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "FAKE_SPEED": "1"},
+        )
         self.wait_for_points()
         tool.send_signal(number)
         out, err = tool.communicate(timeout=30)
@@ -225,7 +262,7 @@ class Trouble(RunCase):
             self.assertEqual((False, name), (document["complete"], document["ended_by"]))
             self.assertTrue(self.part(document)["points"])
             self.assertIn("the run was interrupted (%s)" % name, out)
-            self.assertIn("class=\"warning\"", self.report())
+            self.assertIn('class="warning"', self.report())
             shutil.rmtree(self.out)
 
     def test_a_killed_run_still_reports(self):

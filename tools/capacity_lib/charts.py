@@ -21,9 +21,14 @@ def overview(document, names):
                 rows.append((figures.stage_title(profile, stage), values))
     if not rows:
         return None
-    return {"id": "overview", "title": "Operations a second that keep the promise", "kind": "bars",
-            "x": {"name": "operations a second", "type": "value"}, "y": {"type": "category", "categories": [row[0] for row in rows]},
-            "series": [{"server": i, "name": name, "data": [row[1][i] for row in rows]} for i, name in enumerate(names)]}
+    return {
+        "id": "overview",
+        "title": "Operations a second that keep the promise",
+        "kind": "bars",
+        "x": {"name": "operations a second", "type": "value"},
+        "y": {"type": "category", "categories": [row[0] for row in rows]},
+        "series": [{"server": i, "name": name, "data": [row[1][i] for row in rows]} for i, name in enumerate(names)],
+    }
 
 
 def knee_ops(part):
@@ -46,15 +51,29 @@ def latency_over_load(profile, parts):
     for server, name, part in parts:
         points = figures.rate_points(part)
         for percentile, line in LINES.items():
-            data = [[round(figures.offered(point)), figures.latency(point, percentile)["median"]] for point in points
-                    if figures.latency(point, percentile)]
+            data = [
+                [round(figures.offered(point)), figures.latency(point, percentile)["median"]]
+                for point in points
+                if figures.latency(point, percentile)
+            ]
             series.append({"server": server, "name": "%s %s" % (name, percentile), "line": line, "data": data})
         if part["knee"] and part["knee"]["ops_per_s"] and part["knee"]["asked_rate"]:
-            knees.append({"at": round(part["knee"]["asked_rate"]), "server": server, "text": "knee %s" % words.count(part["knee"]["ops_per_s"])})
-    return {"title": "Latency over offered load", "kind": "lines", "x": {"name": "offered operations a second", "type": "value"},
-            "y": {"name": "ms", "type": "log"}, "series": series,
-            "marks": {"x": knees, "y": [{"at": profile["p99_ms"], "text": "%g ms" % profile["p99_ms"]}]},
-            "note": "Solid p50, dashed p99, dotted p99.9; the vertical lines are the knees, the horizontal one the promise for p99."}
+            knees.append(
+                {
+                    "at": round(part["knee"]["asked_rate"]),
+                    "server": server,
+                    "text": "knee %s" % words.count(part["knee"]["ops_per_s"]),
+                }
+            )
+    return {
+        "title": "Latency over offered load",
+        "kind": "lines",
+        "x": {"name": "offered operations a second", "type": "value"},
+        "y": {"name": "ms", "type": "log"},
+        "series": series,
+        "marks": {"x": knees, "y": [{"at": profile["p99_ms"], "text": "%g ms" % profile["p99_ms"]}]},
+        "note": "Solid p50, dashed p99, dotted p99.9; the vertical lines are the knees, the horizontal one the promise for p99.",
+    }
 
 
 def throughput_over_load(parts):
@@ -63,12 +82,26 @@ def throughput_over_load(parts):
         data = [[round(figures.offered(point)), figures.ops(point)["median"]] for point in figures.rate_points(part)]
         series.append({"server": server, "name": name, "line": "solid", "data": data})
         if part["knee"] and part["knee"]["ops_per_s"] and part["knee"]["asked_rate"]:
-            knees.append({"at": round(part["knee"]["asked_rate"]), "server": server, "text": "knee %s" % words.count(part["knee"]["ops_per_s"])})
+            knees.append(
+                {
+                    "at": round(part["knee"]["asked_rate"]),
+                    "server": server,
+                    "text": "knee %s" % words.count(part["knee"]["ops_per_s"]),
+                }
+            )
     highest = max((point[0] for one in series for point in one["data"]), default=0)
     if highest:
-        series.append({"server": None, "name": "all that was offered", "line": "dotted", "data": [[0, 0], [highest, highest]]})
-    return {"title": "Throughput over offered load", "kind": "lines", "x": {"name": "offered operations a second", "type": "value"},
-            "y": {"name": "operations a second", "type": "value"}, "series": series, "marks": {"x": knees}}
+        series.append(
+            {"server": None, "name": "all that was offered", "line": "dotted", "data": [[0, 0], [highest, highest]]}
+        )
+    return {
+        "title": "Throughput over offered load",
+        "kind": "lines",
+        "x": {"name": "offered operations a second", "type": "value"},
+        "y": {"name": "operations a second", "type": "value"},
+        "series": series,
+        "marks": {"x": knees},
+    }
 
 
 def closed_loop(parts):
@@ -81,9 +114,14 @@ def closed_loop(parts):
         found = {(point["clients"], point["pipeline"]): figures.ops(point) for point in figures.closed_points(part)}
         data = [found[one]["median"] if found.get(one) else None for one in loads]
         series.append({"server": server, "name": name, "data": data if any(data) else []})
-    return {"title": "As much as clients get", "kind": "bars", "x": {"name": "operations a second", "type": "value"},
-            "y": {"type": "category", "categories": ["%d clients × %d" % one for one in loads]}, "series": series,
-            "note": "Closed loop: each of so many clients keeps so many requests under way and waits for the replies."}
+    return {
+        "title": "As much as clients get",
+        "kind": "bars",
+        "x": {"name": "operations a second", "type": "value"},
+        "y": {"type": "category", "categories": ["%d clients × %d" % one for one in loads]},
+        "series": series,
+        "note": "Closed loop: each of so many clients keeps so many requests under way and waits for the replies.",
+    }
 
 
 def distribution(parts):
@@ -94,11 +132,19 @@ def distribution(parts):
         if source is None:
             point = figures.knee_point(part) or figures.best_closed(part)
             source = results.whole(point)[-1] if point else None
-        data = [[round(nines(percentile, source["count"]), 4), value] for percentile, value in (source["distribution"] if source else [])]
+        data = [
+            [round(nines(percentile, source["count"]), 4), value]
+            for percentile, value in (source["distribution"] if source else [])
+        ]
         series.append({"server": server, "name": name, "line": "solid", "data": data})
-    return {"title": "Distribution of latency", "kind": "lines", "x": {"name": "of all requests", "type": "nines"},
-            "y": {"name": "ms", "type": "log"}, "series": series,
-            "note": "Of the long run: so many per cent of the requests took no longer than this."}
+    return {
+        "title": "Distribution of latency",
+        "kind": "lines",
+        "x": {"name": "of all requests", "type": "nines"},
+        "y": {"name": "ms", "type": "log"},
+        "series": series,
+        "note": "Of the long run: so many per cent of the requests took no longer than this.",
+    }
 
 
 def nines(percentile, count):
@@ -114,37 +160,94 @@ def by_second(parts):
     areas, stalls = [], []
     for server, name, run in runs:
         samples, began = run["samples"], run["measurement"]["started"]
-        areas += [{"from": low, "to": high, "server": server, "text": "compaction of %s" % name}
-                  for low, high in spans(samples, began, "compactions_running", run["measurement"]["seconds"])]
+        areas += [
+            {"from": low, "to": high, "server": server, "text": "compaction of %s" % name}
+            for low, high in spans(samples, began, "compactions_running", run["measurement"]["seconds"])
+        ]
         stalls += [{"at": at, "server": server, "text": "stall of %s" % name} for at in stall_seconds(samples, began)]
     seconds = {"name": "seconds", "type": "value"}
     marks = {"areas": areas, "x": stalls}
-    note = "Of the long run%s. Shaded: compactions%s." % (load_note(runs), "; vertical lines: write stalls" if stalls else "; no write stalls")
+    note = "Of the long run%s. Shaded: compactions%s." % (
+        load_note(runs),
+        "; vertical lines: write stalls" if stalls else "; no write stalls",
+    )
 
     def client(title, name, unit, key, kind="value"):
-        return {"title": title, "kind": "lines", "x": seconds, "y": {"name": unit, "type": kind}, "marks": marks, "note": note, "plain": True,
-                "series": [{"server": server, "name": server_name, "line": "solid",
-                            "data": [[t, v] for t, v in zip(run["measurement"]["per_second"]["t"], run["measurement"]["per_second"][key])
-                                     if v is not None]} for server, server_name, run in runs]}
+        return {
+            "title": title,
+            "kind": "lines",
+            "x": seconds,
+            "y": {"name": unit, "type": kind},
+            "marks": marks,
+            "note": note,
+            "plain": True,
+            "series": [
+                {
+                    "server": server,
+                    "name": server_name,
+                    "line": "solid",
+                    "data": [
+                        [t, v]
+                        for t, v in zip(run["measurement"]["per_second"]["t"], run["measurement"]["per_second"][key])
+                        if v is not None
+                    ],
+                }
+                for server, server_name, run in runs
+            ],
+        }
 
-    charts = [client("Throughput, second by second", "", "operations a second", "ops"),
-              client("p99, second by second", "", "ms", "p99", "log")]
+    charts = [
+        client("Throughput, second by second", "", "operations a second", "ops"),
+        client("p99, second by second", "", "ms", "p99", "log"),
+    ]
 
     def server_side(title, unit, lines, kind="value"):
-        series = [{"server": server, "name": "%s%s" % (name, label), "line": line,
-                   "data": [[t, v] for t, v in rule(run["samples"], run["measurement"]["started"]) if v is not None]}
-                  for server, name, run in runs for label, line, rule in lines]
-        return {"title": title, "kind": "lines", "x": seconds, "y": {"name": unit, "type": kind}, "small": True, "plain": True,
-                "series": [one for one in series if one["data"]]}
+        series = [
+            {
+                "server": server,
+                "name": "%s%s" % (name, label),
+                "line": line,
+                "data": [[t, v] for t, v in rule(run["samples"], run["measurement"]["started"]) if v is not None],
+            }
+            for server, name, run in runs
+            for label, line, rule in lines
+        ]
+        return {
+            "title": title,
+            "kind": "lines",
+            "x": seconds,
+            "y": {"name": unit, "type": kind},
+            "small": True,
+            "plain": True,
+            "series": [one for one in series if one["data"]],
+        }
 
     charts += [
         server_side("Processor", "cores", [("", "solid", rate("cpu"))]),
-        server_side("Cache hits", "% of look-ups", [(" records", "solid", share("record_hits", "record_misses")),
-                                                    (" blocks", "dashed", share("block_hits", "block_misses"))]),
-        server_side("Wait for a thread", "µs on average", [(" fast lane", "solid", rate("fast_wait_us", "fast_batches")),
-                                                           (" slow lane", "dashed", rate("slow_wait_us", "slow_batches"))]),
-        server_side("Disk", "MiB/s", [(" written", "solid", rate("disk_written", scale=1 / (1 << 20))),
-                                      (" read", "dashed", rate("disk_read", scale=1 / (1 << 20)))]),
+        server_side(
+            "Cache hits",
+            "% of look-ups",
+            [
+                (" records", "solid", share("record_hits", "record_misses")),
+                (" blocks", "dashed", share("block_hits", "block_misses")),
+            ],
+        ),
+        server_side(
+            "Wait for a thread",
+            "µs on average",
+            [
+                (" fast lane", "solid", rate("fast_wait_us", "fast_batches")),
+                (" slow lane", "dashed", rate("slow_wait_us", "slow_batches")),
+            ],
+        ),
+        server_side(
+            "Disk",
+            "MiB/s",
+            [
+                (" written", "solid", rate("disk_written", scale=1 / (1 << 20))),
+                (" read", "dashed", rate("disk_read", scale=1 / (1 << 20))),
+            ],
+        ),
         server_side("Syncs of the log", "a second", [("", "solid", rate("wal_syncs"))]),
         server_side("Connected clients", "", [("", "solid", level("clients"))]),
     ]
@@ -165,17 +268,37 @@ def over_stage(parts):
             samples = part["samples"]
             if samples["t"] and key in samples:
                 began = samples["t"][0]
-                series.append({"server": server, "name": name, "line": "solid",
-                               "data": thinned([[round((t - began) / 60, 3), round(v / (1 << 20), 1)]
-                                                for t, v in zip(samples["t"], samples[key]) if v is not None])})
-        charts.append({"title": title, "kind": "lines", "x": {"name": "minutes since the profile began", "type": "value"},
-                       "y": {"name": "MiB", "type": "value"}, "series": series, "plain": True})
+                series.append(
+                    {
+                        "server": server,
+                        "name": name,
+                        "line": "solid",
+                        "data": thinned(
+                            [
+                                [round((t - began) / 60, 3), round(v / (1 << 20), 1)]
+                                for t, v in zip(samples["t"], samples[key])
+                                if v is not None
+                            ]
+                        ),
+                    }
+                )
+        charts.append(
+            {
+                "title": title,
+                "kind": "lines",
+                "x": {"name": "minutes since the profile began", "type": "value"},
+                "y": {"name": "MiB", "type": "value"},
+                "series": series,
+                "plain": True,
+            }
+        )
     return charts
 
 
 # ---- rules: columns of samples -> [(seconds since the step began, value)] ----
 def rate(key, per=None, scale=1.0):
     """How much a counter grew a second, or for each of another counter's steps."""
+
     def rule(samples, began):
         if key not in samples or (per and per not in samples):
             return
@@ -184,6 +307,7 @@ def rate(key, per=None, scale=1.0):
             by = difference(samples[per], i) if per else samples["t"][i] - samples["t"][i - 1]
             if grew is not None and by and grew >= 0:
                 yield round(samples["t"][i] - began, 1), round(grew / by * scale, 3)
+
     return rule
 
 
@@ -195,6 +319,7 @@ def share(hits, misses):
             hit, miss = difference(samples[hits], i), difference(samples[misses], i)
             if hit is not None and miss is not None and hit + miss > 0:
                 yield round(samples["t"][i] - began, 1), round(100 * hit / (hit + miss), 2)
+
     return rule
 
 
@@ -202,6 +327,7 @@ def level(key):
     def rule(samples, began):
         for t, value in zip(samples["t"], samples.get(key, [])):
             yield round(t - began, 1), value
+
     return rule
 
 
@@ -226,7 +352,11 @@ def spans(samples, began, key, seconds):
 
 def stall_seconds(samples, began):
     column = samples.get("stall_us", [])
-    return [round(samples["t"][i] - began, 1) for i in range(1, len(column)) if (difference(column, i) or 0) > 0 and samples["t"][i] > began]
+    return [
+        round(samples["t"][i] - began, 1)
+        for i in range(1, len(column))
+        if (difference(column, i) or 0) > 0 and samples["t"][i] > began
+    ]
 
 
 def thinned(points, most=600):

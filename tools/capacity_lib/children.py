@@ -26,11 +26,19 @@ class Child:
 
     def __init__(self, command, on_line, environment=None):
         # A session of its own: Ctrl-C reaches us only, and we decide what becomes of the measurement.
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        start_new_session=True, env=environment)
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env=environment,
+        )
         self.output = b""
-        self.readers = [threading.Thread(target=self._read_errors, args=(on_line,), daemon=True),
-                        threading.Thread(target=self._read_output, daemon=True)]
+        self.readers = [
+            threading.Thread(target=self._read_errors, args=(on_line,), daemon=True),
+            threading.Thread(target=self._read_output, daemon=True),
+        ]
         for reader in self.readers:
             reader.start()
 

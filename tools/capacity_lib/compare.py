@@ -11,7 +11,12 @@ ROWS = (
     ("most, ops/s", lambda part: of_best(part, lambda one: one["ops_per_s"]), words.count, True),
     ("its p50, ms", lambda part: of_best(part, lambda one: one["latency_ms"]["p50"]), words.milliseconds, False),
     ("its p99, ms", lambda part: of_best(part, lambda one: one["latency_ms"]["p99"]), words.milliseconds, False),
-    ("CPU µs/op", lambda part: of_best(part, lambda one: (one["server"] or {}).get("cpu_us_per_op")), words.significant, False),
+    (
+        "CPU µs/op",
+        lambda part: of_best(part, lambda one: (one["server"] or {}).get("cpu_us_per_op")),
+        words.significant,
+        False,
+    ),
     ("memory B/key", lambda part: single(part["preload"], "memory_bytes_per_key"), words.significant, False),
     ("disk B/key", lambda part: single(part["preload"], "disk_bytes_per_key"), words.significant, False),
     ("write amplification", lambda part: single(part["sustained"], "write_amplification"), words.significant, False),
@@ -73,20 +78,35 @@ def of(named):
                 # Of a knee's range the rate that held is the figure.
                 shown = None if middle is None else show(value[0] if read is ROWS[0][1] else middle["median"])
                 ratio = spread.ratio(value, values[base[i]]) if base[i] != i and value and values[base[i]] else None
-                cells.append(None if shown is None else {"value": shown, "ratio": ratio,
-                                                         "better": ratio and (ratio["ratio"] > 1) == more_is_better})
+                cells.append(
+                    None
+                    if shown is None
+                    else {"value": shown, "ratio": ratio, "better": ratio and (ratio["ratio"] > 1) == more_is_better}
+                )
             rows.append({"profile": key, "figure": label, "cells": cells})
-    return {"columns": [{"name": short_name(column, several), "detail": column["document"]["started"]} for column in columns], "rows": rows}
+    return {
+        "columns": [
+            {"name": short_name(column, several), "detail": column["document"]["started"]} for column in columns
+        ],
+        "rows": rows,
+    }
 
 
 def baseline(columns, i):
     """Which column the i-th is compared with; itself: with none."""
-    return next((j for j in range(i) if columns[j]["server"] == columns[i]["server"] and columns[j]["path"] != columns[i]["path"]), 0)
+    return next(
+        (
+            j
+            for j in range(i)
+            if columns[j]["server"] == columns[i]["server"] and columns[j]["path"] != columns[i]["path"]
+        ),
+        0,
+    )
 
 
 def short_name(column, several):
     name = column["path"].rstrip("/")
-    name = name[:-len("/results.json")] if name.endswith("/results.json") else name
+    name = name[: -len("/results.json")] if name.endswith("/results.json") else name
     name = name.split("/")[-1]
     return "%s: %s" % (name, column["server"]) if several else name
 
@@ -103,29 +123,53 @@ def cell_text(cell):
     return "%s  ×%.2f (%.2f–%.2f)%s" % (cell["value"], ratio["ratio"], ratio["low"], ratio["high"], verdict)
 
 
-NOTE = ("× says how many times the figure of the same server in an earlier file, or else of the first column, it is; in brackets how far that may be off by the spread of the repeats; better and "
-        "worse mark what is larger than the noise, ≈ what is not. Figures taken once are never called different.")
+NOTE = (
+    "× says how many times the figure of the same server in an earlier file, or else of the first column, it is; in brackets how far "
+    "that may be off by the spread of the repeats; better and worse mark what is larger than the noise, ≈ what is not. Figures taken "
+    "once are never called different."
+)
 
 
 def text(table):
     grid = [["profile", "figure"] + [column["name"] for column in table["columns"]]]
     last = None
     for row in table["rows"]:
-        grid.append([row["profile"] if row["profile"] != last else "", row["figure"]] + [cell_text(cell) for cell in row["cells"]])
+        grid.append(
+            [row["profile"] if row["profile"] != last else "", row["figure"]]
+            + [cell_text(cell) for cell in row["cells"]]
+        )
         last = row["profile"]
     widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in grid) + "\n\n" + NOTE
+    return (
+        "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in grid)
+        + "\n\n"
+        + NOTE
+    )
 
 
 def html_table(table):
-    out = ["<p>%s</p><div class=\"scroll\"><table><thead><tr><th class=\"t\">profile</th><th class=\"t\">figure</th>" % html.escape(NOTE)]
-    out += ["<th title=\"%s\">%s</th>" % (html.escape(column["detail"]), html.escape(column["name"])) for column in table["columns"]]
+    out = [
+        '<p>%s</p><div class="scroll"><table><thead><tr><th class="t">profile</th><th class="t">figure</th>'
+        % html.escape(NOTE)
+    ]
+    out += [
+        '<th title="%s">%s</th>' % (html.escape(column["detail"]), html.escape(column["name"]))
+        for column in table["columns"]
+    ]
     out.append("</tr></thead><tbody>")
     last = None
     for row in table["rows"]:
-        cells = "".join("<td%s>%s</td>" % (" class=\"larger\"" if cell and cell["ratio"] and cell["ratio"]["differs"] else "",
-                                          html.escape(cell_text(cell))) for cell in row["cells"])
-        out.append("<tr><td class=\"t\">%s</td><td class=\"t\">%s</td>%s</tr>" % (
-            html.escape(row["profile"]) if row["profile"] != last else "", html.escape(row["figure"]), cells))
+        cells = "".join(
+            "<td%s>%s</td>"
+            % (
+                ' class="larger"' if cell and cell["ratio"] and cell["ratio"]["differs"] else "",
+                html.escape(cell_text(cell)),
+            )
+            for cell in row["cells"]
+        )
+        out.append(
+            '<tr><td class="t">%s</td><td class="t">%s</td>%s</tr>'
+            % (html.escape(row["profile"]) if row["profile"] != last else "", html.escape(row["figure"]), cells)
+        )
         last = row["profile"]
     return "".join(out) + "</tbody></table></div>"

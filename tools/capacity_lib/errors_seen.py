@@ -40,9 +40,13 @@ def line(document):
     """One line about an `errors` object of the results; empty when there were none."""
     parts = []
     if document["replies"]:
-        parts.append("%s error %s" % (format(document["replies"], ","), "reply" if document["replies"] == 1 else "replies"))
+        parts.append(
+            "%s error %s" % (format(document["replies"], ","), "reply" if document["replies"] == 1 else "replies")
+        )
     if document["lost_connections"]:
-        parts.append("%d lost connection%s" % (document["lost_connections"], "" if document["lost_connections"] == 1 else "s"))
+        parts.append(
+            "%d lost connection%s" % (document["lost_connections"], "" if document["lost_connections"] == 1 else "s")
+        )
     if not parts:
         return ""
     first = next(iter(document["texts"]), "")

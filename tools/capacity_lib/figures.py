@@ -17,13 +17,18 @@ def latency(point, name):
 
 def side(point, name):
     """The median of a server-side figure."""
-    values = [one["server"][name] for one in results.whole(point) if one.get("server") and one["server"].get(name) is not None]
+    values = [
+        one["server"][name] for one in results.whole(point) if one.get("server") and one["server"].get(name) is not None
+    ]
     return statistics.median(values) if values else None
 
 
 def errors(point):
     """Error replies and lost connections of all its repeats."""
-    return (sum(one["errors"]["replies"] for one in point["repeats"]), sum(one["errors"]["lost_connections"] for one in point["repeats"]))
+    return (
+        sum(one["errors"]["replies"] for one in point["repeats"]),
+        sum(one["errors"]["lost_connections"] for one in point["repeats"]),
+    )
 
 
 def closed_points(part):
@@ -32,20 +37,34 @@ def closed_points(part):
 
 def best_closed(part):
     """The closed-loop point with the most operations a second; None without one that counts."""
-    return max((point for point in closed_points(part) if ops(point)), key=lambda point: ops(point)["median"], default=None)
+    return max(
+        (point for point in closed_points(part) if ops(point)), key=lambda point: ops(point)["median"], default=None
+    )
 
 
 def rate_points(part):
     """Open-loop points that count, by rising rate."""
-    return sorted((point for point in part["points"] if point["phase"] == "rate" and ops(point)), key=lambda point: point["asked_rate"])
+    return sorted(
+        (point for point in part["points"] if point["phase"] == "rate" and ops(point)),
+        key=lambda point: point["asked_rate"],
+    )
 
 
 def knee_point(part):
     knee = part["knee"]
     if not knee or not knee.get("ops_per_s"):
         return None
-    return next((point for point in part["points"] if point["asked_rate"] == knee["asked_rate"] and point["clients"] == knee["clients"]
-                 and point["pipeline"] == knee["pipeline"] and ops(point)), None)
+    return next(
+        (
+            point
+            for point in part["points"]
+            if point["asked_rate"] == knee["asked_rate"]
+            and point["clients"] == knee["clients"]
+            and point["pipeline"] == knee["pipeline"]
+            and ops(point)
+        ),
+        None,
+    )
 
 
 def offered(point):

@@ -29,16 +29,16 @@ class Histogram:
             cookie, length = struct.unpack(">iI", raw[:8])
             if cookie & COOKIE_MASK != COMPRESSED_COOKIE & COOKIE_MASK:
                 raise ValueError("not a compressed V2 histogram")
-            data = zlib.decompress(raw[8:8 + length])
+            data = zlib.decompress(raw[8 : 8 + length])
             cookie, payload, _, digits, lowest, _, _ = struct.unpack(">iiiiqqd", data[:40])
         except (binascii.Error, struct.error, zlib.error) as error:
             raise ValueError("not a histogram: %s" % error) from error
         if cookie & COOKIE_MASK != COOKIE & COOKIE_MASK:
             raise ValueError("not a V2 histogram")
-        half_bits = (2 * 10 ** digits - 1).bit_length() - 1
+        half_bits = (2 * 10**digits - 1).bit_length() - 1
         unit_bits = max(0, lowest.bit_length() - 1)
         counts, index = {}, 0
-        for number in zigzag_numbers(data[40:40 + payload]):
+        for number in zigzag_numbers(data[40 : 40 + payload]):
             if number < 0:
                 index += -number
                 continue

@@ -25,9 +25,19 @@ class Load:
 
 
 def of(profile, keys, value_bytes, clients, pipeline, seconds, rate=None):
-    return Load(keys=keys, prefix=profile.prefix, value_bytes=value_bytes, clients=clients, pipeline=pipeline, seconds=seconds,
-                set_get=profile.set_get, key_pattern=profile.key_pattern, expiry_s=profile.expiry_s, commands=profile.commands,
-                rate=rate)
+    return Load(
+        keys=keys,
+        prefix=profile.prefix,
+        value_bytes=value_bytes,
+        clients=clients,
+        pipeline=pipeline,
+        seconds=seconds,
+        set_get=profile.set_get,
+        key_pattern=profile.key_pattern,
+        expiry_s=profile.expiry_s,
+        commands=profile.commands,
+        rate=rate,
+    )
 
 
 def preload(profile, keys, value_bytes):

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import socket
 
 
 def read(path):
@@ -17,9 +18,14 @@ def document():
     model = re.search(r"model name\s*:\s*(.*)", read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+) kB", read("/proc/meminfo"))
     name = re.search(r'PRETTY_NAME="?([^"\n]*)', read("/etc/os-release"))
-    return {"cpu": model.group(1) if model else platform.processor() or platform.machine(), "cores": os.cpu_count(),
-            "memory_bytes": int(memory.group(1)) * 1024 if memory else None, "kernel": platform.release(),
-            "os": name.group(1) if name else platform.system(), "load_at_start": round(os.getloadavg()[0], 2)}
+    return {
+        "cpu": model.group(1) if model else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_bytes": int(memory.group(1)) * 1024 if memory else None,
+        "kernel": platform.release(),
+        "os": name.group(1) if name else platform.system(),
+        "load_at_start": round(os.getloadavg()[0], 2),
+    }
 
 
 def busy_seconds():
@@ -43,7 +49,6 @@ def is_local(host):
 
 
 def read_own_addresses():
-    import socket
     try:
         return {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None)}
     except OSError:

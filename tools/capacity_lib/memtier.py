@@ -14,16 +14,27 @@ from .errors_seen import ErrorsSeen
 from .failure import Failure
 from .histogram import Histogram
 
-HOW_TO_GET = ("get it with `git clone https://github.com/redis/memtier_benchmark && cd memtier_benchmark && autoreconf -ivf && ./configure "
-              "&& make`, then give --memtier PATH, or use --with redis-benchmark (no rates, no mixed load, no p99.9)")
-REQUIRED = ("--json-out-file", "--print-percentiles", "--test-time", "--command", "--command-key-pattern", "--key-pattern",
-            "--random-data", "--distinct-client-seed", "--hide-histogram")
+HOW_TO_GET = (
+    "get it with `git clone https://github.com/redis/memtier_benchmark && cd memtier_benchmark && autoreconf -ivf && ./configure "
+    "&& make`, then give --memtier PATH, or use --with redis-benchmark (no rates, no mixed load, no p99.9)"
+)
+REQUIRED = (
+    "--json-out-file",
+    "--print-percentiles",
+    "--test-time",
+    "--command",
+    "--command-key-pattern",
+    "--key-pattern",
+    "--random-data",
+    "--distinct-client-seed",
+    "--hide-histogram",
+)
 PERCENTILES = "50,90,95,99,99.9"
 # An open loop needs requests at even times, but memtier sends each connection's share in bursts every 20 ms, all connections at
 # once. So several processes, each started a part of that period after the one before it, drive a rate.
 STAGGERED, PERIOD_S = 8, 0.02
 REPLIES_MAX = 20_000  # error replies after which a step ends early
-GRACE_S = 20          # how much longer than asked a step may take
+GRACE_S = 20  # how much longer than asked a step may take
 
 
 class Memtier:
@@ -37,8 +48,10 @@ class Memtier:
         self.version, options = ask(self.path)
         missing = [option for option in REQUIRED if option not in options]
         if missing:
-            raise Failure("%s is too old: version %s has no %s; version 2.0 or newer is needed: %s"
-                          % (self.path, self.version, ", ".join(missing), HOW_TO_GET))
+            raise Failure(
+                "%s is too old: version %s has no %s; version 2.0 or newer is needed: %s"
+                % (self.path, self.version, ", ".join(missing), HOW_TO_GET)
+            )
         # Rates are driven by several processes, whose latencies can only be added up as histograms (2.0).
         self.open_loop = "--rate-limiting" in options and "--hdr-file-prefix" in options
 
@@ -50,16 +63,41 @@ class Memtier:
         """The command line of one process, and how many requests a second it is really asked for (None: as many as it can)."""
         threads = min(self.threads, load.clients) if load.rate is None else 1
         clients = max(1, load.clients // threads)
-        words = [self.path, "-s", server.host, "-p", str(server.port), "-t", str(threads), "-c", str(clients),
-                 "-d", str(load.value_bytes), "--random-data", "--distinct-client-seed", "--randomize",
-                 "--key-prefix", load.prefix, "--key-minimum", "1", "--key-maximum", str(load.keys)]
+        words = [
+            self.path,
+            "-s",
+            server.host,
+            "-p",
+            str(server.port),
+            "-t",
+            str(threads),
+            "-c",
+            str(clients),
+            "-d",
+            str(load.value_bytes),
+            "--random-data",
+            "--distinct-client-seed",
+            "--randomize",
+            "--key-prefix",
+            load.prefix,
+            "--key-minimum",
+            "1",
+            "--key-maximum",
+            str(load.keys),
+        ]
         if server.password is not None:
             words += ["-a", "%s:%s" % (server.user, server.password) if server.user else server.password]
         words += ["-n", "allkeys"] if load.seconds is None else ["--test-time", str(max(1, round(load.seconds)))]
         if load.commands:
             for command in load.commands:
-                words += ["--command", command.text, "--command-ratio", str(command.ratio),
-                          "--command-key-pattern", "P" if load.seconds is None else command.keys]
+                words += [
+                    "--command",
+                    command.text,
+                    "--command-ratio",
+                    str(command.ratio),
+                    "--command-key-pattern",
+                    "P" if load.seconds is None else command.keys,
+                ]
         else:
             words += ["--ratio", load.set_get, "--key-pattern", load.key_pattern]
         if load.expiry_s and not load.commands:
@@ -70,7 +108,15 @@ class Memtier:
             words += ["--rate-limiting", str(each)]
             rate = rate_each * clients
             pipeline = burst * round(1 / PERIOD_S)  # a second's worth may be under way before a request is held back
-        words += ["--pipeline", str(pipeline), "--hide-histogram", "--print-percentiles", PERCENTILES, "--json-out-file", json_path]
+        words += [
+            "--pipeline",
+            str(pipeline),
+            "--hide-histogram",
+            "--print-percentiles",
+            PERCENTILES,
+            "--json-out-file",
+            json_path,
+        ]
         return words, rate
 
     def run(self, load, server, stop):
@@ -98,18 +144,30 @@ class Memtier:
                     raise Failure("%s: %s" % (server.name, seen.refused))
                 part = read_json(path)
                 if part is None and not stop and not any(other.seen for other in errors):
-                    raise Failure("memtier_benchmark failed (status %s): %s" % (child.process.returncode, seen.last or "it said nothing"))
+                    raise Failure(
+                        "memtier_benchmark failed (status %s): %s"
+                        % (child.process.returncode, seen.last or "it said nothing")
+                    )
                 parts.append(part)
         measurement = merge([part for part in parts if part])
         seen = ErrorsSeen()
         for one in errors:
             seen.add(one.seen)
-        measurement.update({
-            "started": started_unix, "offered": round(offered, 1) if load.rate is not None else None, "errors": seen.document(),
-            "interrupted": not complete and bool(stop),
-            "generator_cpu": round(cpu / max(measurement["seconds"], 0.1), 3),
-            "command": shown(commands[0][0]) + (" (%d such processes, each %g ms after the one before)"
-                                                        % (processes, 1000 * PERIOD_S / processes) if processes > 1 else "")})
+        measurement.update(
+            {
+                "started": started_unix,
+                "offered": round(offered, 1) if load.rate is not None else None,
+                "errors": seen.document(),
+                "interrupted": not complete and bool(stop),
+                "generator_cpu": round(cpu / max(measurement["seconds"], 0.1), 3),
+                "command": shown(commands[0][0])
+                + (
+                    " (%d such processes, each %g ms after the one before)" % (processes, 1000 * PERIOD_S / processes)
+                    if processes > 1
+                    else ""
+                ),
+            }
+        )
         return measurement
 
 
@@ -122,7 +180,9 @@ class Complaints:
         self.last = ""
 
     def line(self, text):
-        text = re.sub(r"\[RUN #\d+ .*?msec latency", "", text).strip()  # a complaint may follow the progress on its line
+        text = re.sub(
+            r"\[RUN #\d+ .*?msec latency", "", text
+        ).strip()  # a complaint may follow the progress on its line
         if not text or text.startswith(("[RUN #", "Writing results", "Json file", "Saving JSON")):
             return
         self.last = text
@@ -132,7 +192,9 @@ class Complaints:
         elif "authentication failed" in text:
             reply = re.search(r"\[-?(.*)\]", text)
             self.refused = "authentication failed: %s" % (reply.group(1) if reply else "the password is wrong")
-        elif re.search(r"connection dropped|Connection error|connect failed|Connection timeout|response parsing failed", text):
+        elif re.search(
+            r"connection dropped|Connection error|connect failed|Connection timeout|response parsing failed", text
+        ):
             self.seen.lost(text.rstrip("."))
 
     def enough(self):
@@ -211,7 +273,7 @@ def merge(documents):
         hits += totals.get("Hits/sec") or 0
         misses += totals.get("Misses/sec") or 0
         if totals["Count"]:
-            mean_sum += (totals.get("Accumulated Latency") or 0)
+            mean_sum += totals.get("Accumulated Latency") or 0
             mean_weight += totals["Count"]
             maximum = max(maximum, totals.get("Max Latency") or 0)
             percentiles = totals.get("Percentile Latencies") or {}
@@ -220,8 +282,12 @@ def merge(documents):
                 histogram.add(Histogram.decode(encoded))
         add_seconds(per_second, totals.get("Time-Serie") or {})
     if histogram.count:
-        latency = {"p50": histogram.percentile_ms(50), "p90": histogram.percentile_ms(90), "p99": histogram.percentile_ms(99),
-                   "p99.9": histogram.percentile_ms(99.9)}
+        latency = {
+            "p50": histogram.percentile_ms(50),
+            "p90": histogram.percentile_ms(90),
+            "p99": histogram.percentile_ms(99),
+            "p99.9": histogram.percentile_ms(99.9),
+        }
     else:  # a memtier without histograms: only ever one process
         latency = {"p50": None, "p90": None, "p99": None, "p99.9": None}
         for key, value in (percentiles or {}).items():
@@ -234,17 +300,30 @@ def merge(documents):
         own = entry.pop("histogram")
         entry["ops_per_s"] = round(entry.pop("count") / seconds, 1) if seconds else 0
         entry["p50"], entry["p99"] = own.percentile_ms(50), own.percentile_ms(99)
-    whole = sorted(second for second in per_second)[:int(seconds)]  # the last one is cut
-    return {"seconds": round(seconds, 3), "count": count, "ops_per_s": round(count / seconds, 1) if seconds else 0.0,
-            "latency_ms": latency, "distribution": histogram.distribution(), "hits_per_s": round(hits, 1),
-            "misses_per_s": round(misses, 1), "by_command": by_command,
-            "per_second": {"t": whole, "ops": [per_second[s]["ops"] for s in whole], "p50": [per_second[s]["p50"] for s in whole],
-                           "p99": [per_second[s]["p99"] for s in whole]}}
+    whole = sorted(second for second in per_second)[: int(seconds)]  # the last one is cut
+    return {
+        "seconds": round(seconds, 3),
+        "count": count,
+        "ops_per_s": round(count / seconds, 1) if seconds else 0.0,
+        "latency_ms": latency,
+        "distribution": histogram.distribution(),
+        "hits_per_s": round(hits, 1),
+        "misses_per_s": round(misses, 1),
+        "by_command": by_command,
+        "per_second": {
+            "t": whole,
+            "ops": [per_second[s]["ops"] for s in whole],
+            "p50": [per_second[s]["p50"] for s in whole],
+            "p99": [per_second[s]["p99"] for s in whole],
+        },
+    }
 
 
 def add_command(by_command, name, part):
-    entry = by_command.setdefault(name.rstrip("s").upper() if name in ("Sets", "Gets", "Waits") else name[:-1].upper(),
-                                  {"count": 0, "bytes_sent": 0, "histogram": Histogram()})
+    entry = by_command.setdefault(
+        name.rstrip("s").upper() if name in ("Sets", "Gets", "Waits") else name[:-1].upper(),
+        {"count": 0, "bytes_sent": 0, "histogram": Histogram()},
+    )
     entry["count"] += part["Count"]
     entry["bytes_sent"] += sum(second.get("Bytes TX", 0) for second in (part.get("Time-Serie") or {}).values())
     encoded = ((part.get("Percentile Latencies") or {}).get("Histogram log format") or {}).get("Compressed Histogram")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-OVERHEAD_S = 1.2           # starting and ending a generator, two looks at the server
+OVERHEAD_S = 1.2  # starting and ending a generator, two looks at the server
 PRELOAD_KEYS_PER_S = 60_000
 SETTLE_S = 3.0
 SHORTEST_STEP_S, SHORTEST_SUSTAIN_S = 2, 4
@@ -38,6 +38,7 @@ def profile_s(profile, memory_bytes, open_loop):
 def fit(profiles, servers, memory_bytes, open_loop, budget_s):
     """The profiles with shorter steps and, when that is not enough, fewer repeats, so that they end within the budget; and the
     seconds that they take. A budget that cannot be kept gives the shortest plan there is."""
+
     def total(plan):
         return servers * sum(profile_s(profile, memory_bytes, open_loop) for profile in plan)
 
@@ -53,6 +54,10 @@ def fit(profiles, servers, memory_bytes, open_loop, budget_s):
 
 
 def shorter(profile, scale, repeats):
-    return replace(profile, warmup_s=max(1, round(profile.warmup_s * scale)) if profile.warmup_s else 0,
-                   step_s=max(SHORTEST_STEP_S, round(profile.step_s * scale)),
-                   sustain_s=max(SHORTEST_SUSTAIN_S, round(profile.sustain_s * scale)), repeats=min(profile.repeats, repeats))
+    return replace(
+        profile,
+        warmup_s=max(1, round(profile.warmup_s * scale)) if profile.warmup_s else 0,
+        step_s=max(SHORTEST_STEP_S, round(profile.step_s * scale)),
+        sustain_s=max(SHORTEST_SUSTAIN_S, round(profile.sustain_s * scale)),
+        repeats=min(profile.repeats, repeats),
+    )

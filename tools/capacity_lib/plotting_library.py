@@ -33,18 +33,28 @@ def text():
 def fetch(path):
     npm = shutil.which("npm")
     if npm is None:
-        raise Failure("the report's plots need %s %s, which npm fetches once, and npm is missing: tools/install-packages capacity"
-                      % (PACKAGE, VERSION))
+        raise Failure(
+            "the report's plots need %s %s, which npm fetches once, and npm is missing: tools/install-packages capacity"
+            % (PACKAGE, VERSION)
+        )
     with tempfile.TemporaryDirectory(prefix="capacity-npm.") as folder:
         try:
-            done = subprocess.run([npm, "pack", "--silent", "--ignore-scripts", "%s@%s" % (PACKAGE, VERSION)], cwd=folder,
-                                  capture_output=True, text=True, timeout=300, check=False)
+            done = subprocess.run(
+                [npm, "pack", "--silent", "--ignore-scripts", "%s@%s" % (PACKAGE, VERSION)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
         except subprocess.TimeoutExpired as error:
             raise Failure("npm did not fetch %s@%s within 5 minutes" % (PACKAGE, VERSION)) from error
         packed = [name for name in os.listdir(folder) if name.endswith(".tgz")]
         if done.returncode or not packed:
             said = [line for line in done.stderr.splitlines() if line.startswith("npm err") or "ERR!" in line]
-            raise Failure("npm cannot fetch %s@%s: %s" % (PACKAGE, VERSION, (said or ["no connection to the registry?"])[0]))
+            raise Failure(
+                "npm cannot fetch %s@%s: %s" % (PACKAGE, VERSION, (said or ["no connection to the registry?"])[0])
+            )
         archive = os.path.join(folder, packed[0])
         check(archive)
         with tarfile.open(archive) as tar:
@@ -60,4 +70,6 @@ def check(archive):
     with open(archive, "rb") as file:
         digest = base64.b64encode(hashlib.sha512(file.read()).digest()).decode()
     if "sha512-" + digest != INTEGRITY:
-        raise Failure("what npm fetched as %s@%s is not what this tool was made with (its SHA-512 differs)" % (PACKAGE, VERSION))
+        raise Failure(
+            "what npm fetched as %s@%s is not what this tool was made with (its SHA-512 differs)" % (PACKAGE, VERSION)
+        )

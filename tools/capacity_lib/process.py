@@ -31,7 +31,7 @@ class Process:
         for tid in ids:
             stat = read("/proc/%d/task/%s/stat" % (self.pid, tid))
             if stat:
-                name = stat[stat.index("(") + 1:stat.rindex(")")]
+                name = stat[stat.index("(") + 1 : stat.rindex(")")]
                 out[tid] = (re.sub(r"[-_ :#]*\d+$", "", name) or name, cpu_of(stat))
         return out
 

@@ -55,18 +55,30 @@ class Profile:
         if self.keys is not None:
             return self.keys
         if memory_bytes is None:
-            raise Failure("profile %s loads %g times the memory setting, and no server tells one: give --memory 1gb"
-                          % (self.name, self.memory_times))
+            raise Failure(
+                "profile %s loads %g times the memory setting, and no server tells one: give --memory 1gb"
+                % (self.name, self.memory_times)
+            )
         return max(1000, int(self.memory_times * memory_bytes / max(self.value_bytes)))
 
 
 # name in the file -> name here, and what it must be
 SECTIONS = {
     "": {"title": ("title", str), "about": ("about", str)},
-    "data": {"keys": ("keys", int), "memory_times": ("memory_times", float), "prefix": ("prefix", str),
-             "value_bytes": ("value_bytes", list), "preload": ("preload", bool), "preload_command": ("preload_commands", "commands")},
-    "load": {"set_get": ("set_get", str), "key_pattern": ("key_pattern", str), "expiry_s": ("expiry_s", str),
-             "command": ("commands", "commands")},
+    "data": {
+        "keys": ("keys", int),
+        "memory_times": ("memory_times", float),
+        "prefix": ("prefix", str),
+        "value_bytes": ("value_bytes", list),
+        "preload": ("preload", bool),
+        "preload_command": ("preload_commands", "commands"),
+    },
+    "load": {
+        "set_get": ("set_get", str),
+        "key_pattern": ("key_pattern", str),
+        "expiry_s": ("expiry_s", str),
+        "command": ("commands", "commands"),
+    },
     "sweep": {"clients": ("clients", list), "pipeline": ("pipeline", list)},
     "knee": {"connections": ("connections", int), "steps": ("knee_steps", int), "p99_ms": ("p99_ms", float)},
     "sustain": {"load": ("sustain", str), "seconds": ("sustain_s", float)},
@@ -104,7 +116,9 @@ def parse(document, name, source=""):
     flat.update({key: value for key, value in document.items() if isinstance(value, dict)})
     for section, entries in flat.items():
         if section not in SECTIONS:
-            raise Failure("profile %s: no section [%s]; there are: %s" % (name, section, ", ".join(filter(None, SECTIONS))))
+            raise Failure(
+                "profile %s: no section [%s]; there are: %s" % (name, section, ", ".join(filter(None, SECTIONS)))
+            )
         for key, value in entries.items():
             where = "%s.%s" % (section, key) if section else key
             if key not in SECTIONS[section]:
@@ -121,7 +135,9 @@ def parse(document, name, source=""):
 
 def convert(name, where, value, kind):
     if kind == "commands":
-        if not isinstance(value, list) or not all(isinstance(entry, dict) and isinstance(entry.get("text"), str) for entry in value):
+        if not isinstance(value, list) or not all(
+            isinstance(entry, dict) and isinstance(entry.get("text"), str) for entry in value
+        ):
             raise Failure("profile %s: %s must be a list of tables with a text" % (name, where))
         unknown = {key for entry in value for key in entry} - {"text", "ratio", "keys"}
         if unknown:
@@ -136,8 +152,10 @@ def convert(name, where, value, kind):
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise Failure("profile %s: %s must be %s" % (name, where, {str: "a text", int: "a whole number", float: "a number",
-                                                                   bool: "true or false"}[kind]))
+        raise Failure(
+            "profile %s: %s must be %s"
+            % (name, where, {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}[kind])
+        )
     if kind in (int, float) and value < 0:
         raise Failure("profile %s: %s must not be negative" % (name, where))
     return value
@@ -146,6 +164,7 @@ def convert(name, where, value, kind):
 def check(profile):
     def refuse(text):
         raise Failure("profile %s: %s" % (profile.name, text))
+
     if (profile.keys is None) == (profile.memory_times is None):
         refuse("data.keys or data.memory_times must be given, not both")
     if profile.keys == 0 or profile.memory_times == 0:

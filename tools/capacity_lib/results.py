@@ -15,20 +15,34 @@ def stamp(unix=None):
 
 
 def new(machine, generator, servers, note, words):
-    return {"schema_version": SCHEMA_VERSION, "started": stamp(), "finished": None, "complete": False, "ended_by": "killed",
-            "note": note, "command": words, "machine": machine, "generator": generator, "servers": servers, "profiles": [],
-            "failures": []}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "started": stamp(),
+        "finished": None,
+        "complete": False,
+        "ended_by": "killed",
+        "note": note,
+        "command": words,
+        "machine": machine,
+        "generator": generator,
+        "servers": servers,
+        "profiles": [],
+        "failures": [],
+    }
 
 
 def save(document, path):
     """Replaces the file at once, so that a kill at any moment leaves the last whole document."""
     temporary = path + ".new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(document, file, separators=(",", ":"))
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(document, file, separators=(",", ":"))
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise Failure("cannot write %s: %s" % (path, error.strerror)) from error
 
 
 def load(path):
@@ -44,7 +58,9 @@ def load(path):
     if not isinstance(document, dict) or "schema_version" not in document or "profiles" not in document:
         raise Failure("%s is not the results.json of tools/capacity" % path)
     if document["schema_version"] != SCHEMA_VERSION:
-        raise Failure("%s has schema version %s; this tool reads %d" % (path, document["schema_version"], SCHEMA_VERSION))
+        raise Failure(
+            "%s has schema version %s; this tool reads %d" % (path, document["schema_version"], SCHEMA_VERSION)
+        )
     return document
 
 
@@ -59,7 +75,12 @@ def stages(document):
 def valid(measurement):
     """Whether its figures may count: it ran to its end, and no request went wrong."""
     errors = measurement["errors"]
-    return not measurement["interrupted"] and not errors["replies"] and not errors["lost_connections"] and measurement["count"] > 0
+    return (
+        not measurement["interrupted"]
+        and not errors["replies"]
+        and not errors["lost_connections"]
+        and measurement["count"] > 0
+    )
 
 
 def whole(point):

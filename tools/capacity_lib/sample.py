@@ -7,19 +7,42 @@ from .process import busy_by_group
 
 # Our name -> the name in INFO. What a server does not tell is missing, and so is all that would follow from it.
 COUNTERS = {
-    "commands": "total_commands_processed", "net_in": "total_net_input_bytes", "net_out": "total_net_output_bytes",
-    "error_replies": "total_error_replies", "record_hits": "record_cache_hits", "record_misses": "record_cache_misses",
-    "block_hits": "block_cache_hits", "block_misses": "block_cache_misses", "key_hits": "keyspace_hits",
-    "key_misses": "keyspace_misses", "fast_batches": "fast_lane_batches", "slow_batches": "slow_lane_batches",
-    "compactions": "compactions", "compaction_read": "compaction_bytes_read", "compaction_written": "compaction_bytes_written",
-    "flush_written": "flush_bytes_written", "wal_written": "wal_bytes", "wal_syncs": "wal_syncs", "stalls": "write_stalls",
-    "stall_us": "write_stall_usec", "expired": "expired_keys", "evicted": "evicted_keys",
+    "commands": "total_commands_processed",
+    "net_in": "total_net_input_bytes",
+    "net_out": "total_net_output_bytes",
+    "error_replies": "total_error_replies",
+    "record_hits": "record_cache_hits",
+    "record_misses": "record_cache_misses",
+    "block_hits": "block_cache_hits",
+    "block_misses": "block_cache_misses",
+    "key_hits": "keyspace_hits",
+    "key_misses": "keyspace_misses",
+    "fast_batches": "fast_lane_batches",
+    "slow_batches": "slow_lane_batches",
+    "compactions": "compactions",
+    "compaction_read": "compaction_bytes_read",
+    "compaction_written": "compaction_bytes_written",
+    "flush_written": "flush_bytes_written",
+    "wal_written": "wal_bytes",
+    "wal_syncs": "wal_syncs",
+    "stalls": "write_stalls",
+    "stall_us": "write_stall_usec",
+    "expired": "expired_keys",
+    "evicted": "evicted_keys",
 }
 LEVELS = {
-    "clients": "connected_clients", "used_memory": "used_memory", "rss": "used_memory_rss", "compactions_running": "compactions_running",
-    "flushes_running": "flushes_running", "fast_queued": "fast_lane_queued", "slow_queued": "slow_lane_queued",
-    "write_delayed": "write_delayed", "write_stopped": "write_stopped", "disk_used": "disk_used_bytes",
-    "record_cache": "record_cache_bytes", "block_cache": "block_cache_bytes",
+    "clients": "connected_clients",
+    "used_memory": "used_memory",
+    "rss": "used_memory_rss",
+    "compactions_running": "compactions_running",
+    "flushes_running": "flushes_running",
+    "fast_queued": "fast_lane_queued",
+    "slow_queued": "slow_lane_queued",
+    "write_delayed": "write_delayed",
+    "write_stopped": "write_stopped",
+    "disk_used": "disk_used_bytes",
+    "record_cache": "record_cache_bytes",
+    "block_cache": "block_cache_bytes",
 }
 
 
@@ -45,8 +68,12 @@ def take(server):
     if server.process is not None:
         sample["threads"] = server.process.threads()
         read, written = server.process.disk_bytes()
-        for name, value in (("rss", server.process.rss_bytes()), ("cpu", server.process.cpu_seconds()),
-                            ("disk_read", read), ("disk_written", written)):
+        for name, value in (
+            ("rss", server.process.rss_bytes()),
+            ("cpu", server.process.cpu_seconds()),
+            ("disk_read", read),
+            ("disk_written", written),
+        ):
             if value is not None:
                 sample[name] = value
         sample["machine"] = machine.busy_seconds()
@@ -74,19 +101,33 @@ def between(before, after):
         return None if a is None or not b else round(a / b, 2)
 
     out = {
-        "seconds": round(seconds, 3), "commands_per_s": rate("commands"), "cpu_cores": rate("cpu"),
-        "cpu_us_per_op": round(1e6 * grew("cpu") / grew("commands"), 2) if grew("cpu") is not None and grew("commands") else None,
-        "rss_bytes": after.get("rss"), "used_memory_bytes": after.get("used_memory"), "disk_used_bytes": after.get("disk_used"),
-        "clients": after.get("clients"), "error_replies": grew("error_replies"),
-        "record_cache_hit_rate": share("record_hits", "record_misses"), "block_cache_hit_rate": share("block_hits", "block_misses"),
+        "seconds": round(seconds, 3),
+        "commands_per_s": rate("commands"),
+        "cpu_cores": rate("cpu"),
+        "cpu_us_per_op": round(1e6 * grew("cpu") / grew("commands"), 2)
+        if grew("cpu") is not None and grew("commands")
+        else None,
+        "rss_bytes": after.get("rss"),
+        "used_memory_bytes": after.get("used_memory"),
+        "disk_used_bytes": after.get("disk_used"),
+        "clients": after.get("clients"),
+        "error_replies": grew("error_replies"),
+        "record_cache_hit_rate": share("record_hits", "record_misses"),
+        "block_cache_hit_rate": share("block_hits", "block_misses"),
         "key_hit_rate": share("key_hits", "key_misses"),
-        "fast_wait_us": average("fast_wait_us", "fast_batches"), "slow_wait_us": average("slow_wait_us", "slow_batches"),
+        "fast_wait_us": average("fast_wait_us", "fast_batches"),
+        "slow_wait_us": average("slow_wait_us", "slow_batches"),
         "slow_share": share("slow_batches", "fast_batches"),
-        "compactions": grew("compactions"), "compaction_written_per_s": rate("compaction_written"), "stalls": grew("stalls"),
+        "compactions": grew("compactions"),
+        "compaction_written_per_s": rate("compaction_written"),
+        "stalls": grew("stalls"),
         "stall_share": None if grew("stall_us") is None else round(grew("stall_us") / 1e6 / seconds, 4),
-        "wal_syncs_per_s": rate("wal_syncs"), "disk_read_per_s": rate("disk_read"), "disk_written_per_s": rate("disk_written"),
+        "wal_syncs_per_s": rate("wal_syncs"),
+        "disk_read_per_s": rate("disk_read"),
+        "disk_written_per_s": rate("disk_written"),
         "threads": busy_by_group(before["threads"], after["threads"], seconds) if after.get("threads") else {},
-        "machine_busy": None, "io_pressure": rate("io_pressure") if after.get("io_pressure") is not None else None,
+        "machine_busy": None,
+        "io_pressure": rate("io_pressure") if after.get("io_pressure") is not None else None,
     }
     if before.get("machine") and after.get("machine"):
         busy, total = (after["machine"][i] - before["machine"][i] for i in (0, 1))
@@ -98,7 +139,9 @@ def bytes_written(before, after):
     """What the server wrote to its disk between two samples, and who says so; (None, None) when nobody does."""
     if "disk_written" in before and "disk_written" in after:
         return after["disk_written"] - before["disk_written"], "the kernel's count for the process"
-    parts = [name for name in ("wal_written", "flush_written", "compaction_written") if name in before and name in after]
+    parts = [
+        name for name in ("wal_written", "flush_written", "compaction_written") if name in before and name in after
+    ]
     if len(parts) == 3:
         return sum(after[name] - before[name] for name in parts), "the server's log, flushes and compactions"
     return None, None

@@ -8,10 +8,34 @@ from .failure import Failure
 from .server import Server
 
 PERIOD_S = 1.0
-PLOTTED = ("commands", "cpu", "rss", "used_memory", "clients", "disk_used", "disk_read", "disk_written", "record_hits",
-           "record_misses", "block_hits", "block_misses", "fast_wait_us", "fast_batches", "slow_wait_us", "slow_batches",
-           "fast_queued", "slow_queued", "compactions_running", "compactions", "flushes_running", "write_delayed", "write_stopped",
-           "stall_us", "wal_syncs", "error_replies")
+PLOTTED = (
+    "commands",
+    "cpu",
+    "rss",
+    "used_memory",
+    "clients",
+    "disk_used",
+    "disk_read",
+    "disk_written",
+    "record_hits",
+    "record_misses",
+    "block_hits",
+    "block_misses",
+    "fast_wait_us",
+    "fast_batches",
+    "slow_wait_us",
+    "slow_batches",
+    "fast_queued",
+    "slow_queued",
+    "compactions_running",
+    "compactions",
+    "flushes_running",
+    "write_delayed",
+    "write_stopped",
+    "stall_us",
+    "wal_syncs",
+    "error_replies",
+)
 
 
 class Sampler:

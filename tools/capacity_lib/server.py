@@ -30,8 +30,15 @@ class Server:
         return "%s (%s:%d)" % (self.name, self.host, self.port)
 
     def connect(self):
-        self.client = redis.Redis(self.host, self.port, username=self.user, password=self.password, socket_timeout=TIMEOUT_S,
-                                  socket_connect_timeout=5, decode_responses=True)
+        self.client = redis.Redis(
+            self.host,
+            self.port,
+            username=self.user,
+            password=self.password,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=5,
+            decode_responses=True,
+        )
         return self
 
     def call(self, *words):
@@ -44,7 +51,9 @@ class Server:
             raise Failure("%s does not answer within %d s" % (self, TIMEOUT_S)) from error
         except redis.exceptions.ConnectionError as error:
             if "refused" in str(error):
-                raise Failure("%s: nothing listens there (connection refused); is the port right, and does the server run?" % self) from error
+                raise Failure(
+                    "%s: nothing listens there (connection refused); is the port right, and does the server run?" % self
+                ) from error
             raise Failure("%s: %s" % (self, str(error).rstrip("."))) from error
         except redis.exceptions.RedisError as error:
             raise Failure("%s does not speak the Redis protocol: %s" % (self, error)) from error
@@ -75,12 +84,35 @@ class Server:
         return info
 
     def document(self, info):
-        known = ("redis_version", "basalt_version", "rocksdb_version", "rocksdb_build", "kvrocks_version", "pika_version", "os",
-                 "mem_allocator", "worker_threads", "fast_threads", "slow_threads", "appendfsync", "aof_enabled", "memory_budget",
-                 "maxmemory", "executable")
+        known = (
+            "redis_version",
+            "basalt_version",
+            "rocksdb_version",
+            "rocksdb_build",
+            "kvrocks_version",
+            "pika_version",
+            "os",
+            "mem_allocator",
+            "worker_threads",
+            "fast_threads",
+            "slow_threads",
+            "appendfsync",
+            "aof_enabled",
+            "memory_budget",
+            "maxmemory",
+            "executable",
+        )
         version = info.get(self.kind + "_version") or info.get("redis_version") or "?"
-        return {"name": self.name, "host": self.host, "port": self.port, "kind": self.kind, "version": str(version), "pid": self.pid,
-                "facts": {key: info[key] for key in known if info.get(key) not in (None, "")}, "config": self.config()}
+        return {
+            "name": self.name,
+            "host": self.host,
+            "port": self.port,
+            "kind": self.kind,
+            "version": str(version),
+            "pid": self.pid,
+            "facts": {key: info[key] for key in known if info.get(key) not in (None, "")},
+            "config": self.config(),
+        }
 
     def config(self):
         """CONFIG GET *, without secrets and empty values; {} where the server has none."""
@@ -89,7 +121,9 @@ class Server:
         except Failure:
             return {}
         pairs = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2]))
-        return {key: value for key, value in sorted(pairs.items()) if value not in ("", None) and not SECRET.search(key)}
+        return {
+            key: value for key, value in sorted(pairs.items()) if value not in ("", None) and not SECRET.search(key)
+        }
 
     def memory_setting(self, info):
         """The bytes that the server is set to keep in memory; None when it tells none (a Redis without maxmemory)."""
@@ -121,7 +155,9 @@ def own_process(info):
     if not pid or not program:
         return None
     try:
-        return int(pid) if os.path.basename(os.readlink("/proc/%d/exe" % int(pid))) == os.path.basename(program) else None
+        return (
+            int(pid) if os.path.basename(os.readlink("/proc/%d/exe" % int(pid))) == os.path.basename(program) else None
+        )
     except OSError:
         return None
 

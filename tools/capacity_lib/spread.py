@@ -31,8 +31,10 @@ def ratio(mine, theirs):
         differs = (len(mine) > 1 or len(theirs) > 1) and not low <= 1 <= high
     else:
         draw = random.Random(SEED)
-        ratios = sorted(statistics.median(draw.choices(mine, k=len(mine))) / statistics.median(draw.choices(theirs, k=len(theirs)))
-                        for _ in range(BOOTSTRAPS))
+        ratios = sorted(
+            statistics.median(draw.choices(mine, k=len(mine))) / statistics.median(draw.choices(theirs, k=len(theirs)))
+            for _ in range(BOOTSTRAPS)
+        )
         low, high = ratios[BOOTSTRAPS // 40], ratios[-1 - BOOTSTRAPS // 40]
         differs = not low <= 1 <= high
     return {"ratio": middle, "low": low, "high": high, "differs": differs}

@@ -51,26 +51,45 @@ def sentence(profile, name, part):
 def carried(profile, name, part):
     knee, best, kind = part["knee"], figures.best_closed(part), operations(profile)
     p99 = figures.latency(best, "p99") if best else None
-    waiting = "clients that wait for replies get %s a second" % words.count(figures.ops(best)["median"]) if best else None
+    waiting = (
+        "clients that wait for replies get %s a second" % words.count(figures.ops(best)["median"]) if best else None
+    )
     if waiting and p99:
         waiting += ", with a p99 of %s ms" % words.milliseconds(p99["median"])
     if knee and knee["ops_per_s"]:
-        text = "%s carries %s %s a second under %g ms p99" % (name, words.count(knee["ops_per_s"]), kind, knee["p99_ms_target"])
+        text = "%s carries %s %s a second under %g ms p99" % (
+            name,
+            words.count(knee["ops_per_s"]),
+            kind,
+            knee["p99_ms_target"],
+        )
         return text + (" (%s)" % waiting if waiting and knee["how"] == "open loop" else "")
     if knee:
         tried = ", not even at %s a second" % words.count(knee["broke_at"]) if knee["broke_at"] else ""
-        return "%s does not keep %g ms p99%s%s" % (name, knee["p99_ms_target"], tried, "; " + waiting if waiting else "")
+        return "%s does not keep %g ms p99%s%s" % (
+            name,
+            knee["p99_ms_target"],
+            tried,
+            "; " + waiting if waiting else "",
+        )
     return "%s: %s" % (name, waiting) if waiting else "%s was not measured to an end" % name
 
 
 def disturbed(document):
     """A sentence when other programs took much of the machine; None otherwise."""
-    taken = [one["others_cores"] for _, _, _, part in results.stages(document) for point in part["points"] for one in point["repeats"]
-             if one.get("others_cores") is not None]
+    taken = [
+        one["others_cores"]
+        for _, _, _, part in results.stages(document)
+        for point in part["points"]
+        for one in point["repeats"]
+        if one.get("others_cores") is not None
+    ]
     if not taken or statistics.median(taken) < DISTURBED * document["machine"]["cores"]:
         return None
-    return ("Other programs used %.1f of the machine's %d cores in half of the steps (%.1f at the most): rates are lower, and latencies "
-            "higher, than this machine allows." % (statistics.median(taken), document["machine"]["cores"], max(taken)))
+    return (
+        "Other programs used %.1f of the machine's %d cores in half of the steps (%.1f at the most): rates are lower, and latencies "
+        "higher, than this machine allows." % (statistics.median(taken), document["machine"]["cores"], max(taken))
+    )
 
 
 def gives(limit):
@@ -92,7 +111,12 @@ def error_lines(document):
             for one in point["repeats"]:
                 trouble = errors_seen.line(one["errors"])
                 if trouble or one["interrupted"]:
-                    load = "%s/s offered" % words.count(point["asked_rate"]) if point["asked_rate"] else "%d clients × %d" % (
-                        point["clients"], point["pipeline"])
-                    out.append("%s, %s, %s: %s" % (figures.stage_title(profile, stage), name, load, trouble or "cut short"))
+                    load = (
+                        "%s/s offered" % words.count(point["asked_rate"])
+                        if point["asked_rate"]
+                        else "%d clients × %d" % (point["clients"], point["pipeline"])
+                    )
+                    out.append(
+                        "%s, %s, %s: %s" % (figures.stage_title(profile, stage), name, load, trouble or "cut short")
+                    )
     return out + document["failures"]

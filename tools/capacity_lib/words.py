@@ -36,7 +36,9 @@ def size(value):
 
 
 def percent(value):
-    return "—" if value is None else "%.0f %%" % (100 * value) if value == 0 or value >= 0.1 else "%.1f %%" % (100 * value)
+    return (
+        "—" if value is None else "%.0f %%" % (100 * value) if value == 0 or value >= 0.1 else "%.1f %%" % (100 * value)
+    )
 
 
 def listed(parts):
