@@ -212,16 +212,37 @@ def section(profile, stage, plots, key):
     return "\n".join(blocks)
 
 
+EVIDENCE = {
+    "machine": "the machine",
+    "load generator": "load generator",
+    "stall_share": "time in write stalls",
+    "io_pressure": "time waiting for the disk",
+}
+BROKE = {
+    "p99": "its p99 is beyond the promise",
+    "rate": "not all that is offered is carried",
+    "errors": "there are errors",
+}
+
+
 def limits(stage):
     items = []
     for name, part in stage["servers"].items():
+        knee = part["knee"] or {}
         if part["limit"]:
             full = ", ".join(
-                "%s %s" % (text(what), words.percent(share)) for what, share in part["limit"]["evidence"].items()
+                "%s %s"
+                % (text(EVIDENCE.get(what) or what.replace("thread ", "busiest thread of ")), words.percent(share))
+                for what, share in part["limit"]["evidence"].items()
             )
             items.append(
-                '<li><b>%s: %s.</b> %s. <span class="evidence">%s</span></li>'
+                '<li><b>%s: %s.</b> %s. <span class="evidence">(%s)</span></li>'
                 % (text(name), text(part["limit"]["what"]), text(upper(part["limit"]["why"])), full)
+            )
+        if knee.get("broke_at") and knee.get("broke_by"):
+            items.append(
+                "<li>%s at an offered %s a second: %s.</li>"
+                % (text(name), words.count(knee["broke_at"]), BROKE[knee["broke_by"]])
             )
     return '<h3>What gives first</h3><ul class="limits">%s</ul>' % "".join(items) if items else ""
 
