@@ -35,11 +35,10 @@ def closed_points(part):
     return [point for point in part["points"] if point["phase"] == "sweep"]
 
 
-def best_closed(part):
-    """The closed-loop point with the most operations a second; None without one that counts."""
-    return max(
-        (point for point in closed_points(part) if ops(point)), key=lambda point: ops(point)["median"], default=None
-    )
+def best_closed(part, pipeline=None):
+    """The closed-loop point (with so much pipelining) with the most operations a second; None without one that counts."""
+    points = [point for point in closed_points(part) if ops(point) and pipeline in (None, point["pipeline"])]
+    return max(points, key=lambda point: ops(point)["median"], default=None)
 
 
 def rate_points(part):

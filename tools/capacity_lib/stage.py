@@ -3,12 +3,13 @@
 import statistics
 import time
 
-from . import errors_seen, limit, load, machine, plan, results, sample
+from . import errors_seen, figures, limit, load, machine, plan, results, sample
 from .failure import Failure
 from .knee import KneeSearch
 from .observer import Observer
 
 SETTLE_MAX_S = 15
+FLUSH_S = 1  # after FLUSHALL, until the server begins to give the disk back
 ACHIEVED = 0.99  # of the offered rate; less, and more than one request in a hundred was not even sent in time
 KNEE_START = 0.15  # of the closed-loop rate with the least pipelining
 CONFIRMATIONS_MAX = 3
@@ -92,9 +93,11 @@ class Stage:
 
     # ---- phases ----
     def preload(self, server):
-        server.call("FLUSHALL")
-        self.settle([server])
-        before, began, count, seconds = sample.take(server), time.monotonic(), 0, 0.0
+        if int(server.call("DBSIZE")):
+            server.call("FLUSHALL")
+            time.sleep(FLUSH_S)
+            self.settle(server)
+        before, count, seconds = sample.take(server), 0, 0.0
         self.runner.progress.doing("%s: preload on %s" % (self.profile.title, server.name))
         for part in load.preload(self.profile, self.keys, self.value_bytes):
             measurement = self.runner.generator.run(part, server, self.runner.stop)
@@ -104,7 +107,7 @@ class Stage:
             if trouble:
                 raise Failure("%s: loading its data gave %s" % (server.name, trouble))
             self.runner.check_stop()
-        self.settle([server])
+        self.settle(server)
         after = sample.take(server)
         loaded = int(server.call("DBSIZE"))
 
@@ -133,7 +136,6 @@ class Stage:
             plan.preload_s(self.keys, self.value_bytes),
         )
         self.save()
-        return time.monotonic() - began
 
     def sweep(self):
         """Closed loop over clients × pipeline."""
@@ -157,16 +159,18 @@ class Stage:
             best = self.best_closed(server, min(self.profile.pipeline))
             if best is not None:
                 searches[server.name] = KneeSearch(KNEE_START * best["ops_per_s"], self.profile.knee_steps)
-        while any(search.next_rate() is not None for search in searches.values()):
-            for server in self.servers():
-                search = searches.get(server.name)
-                if search is None or search.next_rate() is None:
-                    continue
+        while True:
+            # A server whose part ended early is not among servers() any more.
+            going = [
+                one for one in self.servers() if one.name in searches and searches[one.name].next_rate() is not None
+            ]
+            if not going:
+                break
+            for server in going:
+                search = searches[server.name]
                 measurement = self.measure(server, "rate", self.at_rate(search.next_rate()))
-                if measurement is None:
-                    searches.pop(server.name)
-                    continue
-                search.record(self.keeps(measurement))
+                if measurement is not None:
+                    search.record(self.keeps(measurement))
         for server in self.servers():
             if server.name in searches:
                 self.confirm(server, searches[server.name])
@@ -196,20 +200,10 @@ class Stage:
                 if self.measure(server, "rate", self.at_rate(rate)) is None:
                     return
             counted = results.whole(point)
-            p99 = statistics.median(one["latency_ms"]["p99"] for one in counted) if counted else None
+            p99 = figures.latency(point, "p99")
             achieved = statistics.median(one["ops_per_s"] / one["offered"] for one in counted) if counted else 0
-            if p99 is not None and p99 <= self.profile.p99_ms and achieved >= ACHIEVED:
-                broke = min(
-                    (
-                        other
-                        for other in search.votes
-                        if other > rate
-                        and KneeSearch.verdict(search.votes[other]) is not True
-                        or other in rates
-                        and other > rate
-                    ),
-                    default=None,
-                )
+            if p99 is not None and p99["median"] <= self.profile.p99_ms and achieved >= ACHIEVED:
+                broke = min((other for other in search.votes if other > rate), default=None)
                 part["knee"] = knee_document("open loop", self.profile, point, rate, broke, self.why_broke(part, broke))
                 return
         part["knee"] = knee_document(
@@ -230,23 +224,19 @@ class Stage:
             part = self.parts[server.name]
             fitting = [
                 point
-                for point in part["points"]
-                if results.whole(point)
-                and middle(point, "p99") is not None
-                and middle(point, "p99") <= self.profile.p99_ms
+                for point in figures.closed_points(part)
+                if figures.latency(point, "p99") and figures.latency(point, "p99")["median"] <= self.profile.p99_ms
             ]
-            best = max(fitting, key=middle_ops, default=None)
+            best = max(fitting, key=lambda point: figures.ops(point)["median"], default=None)
             part["knee"] = knee_document("closed loop", self.profile, best, None, None, None)
 
     def best_closed(self, server, pipeline=None):
         """The closed-loop measurement with the most operations a second: of the point's repeats the one in the middle."""
-        points = [
-            point
-            for point in self.parts[server.name]["points"]
-            if point["phase"] == "sweep" and results.whole(point) and pipeline in (None, point["pipeline"])
-        ]
-        best = max(points, key=middle_ops, default=None)
-        return min(results.whole(best), key=lambda one: abs(one["ops_per_s"] - middle_ops(best))) if best else None
+        best = figures.best_closed(self.parts[server.name], pipeline)
+        if best is None:
+            return None
+        middle = figures.ops(best)["median"]
+        return min(results.whole(best), key=lambda one: abs(one["ops_per_s"] - middle))
 
     def sustain(self):
         """One long step: at the knee, or as much as it takes; for the series by the second and for write amplification."""
@@ -258,11 +248,7 @@ class Stage:
             if self.profile.sustain == "knee" and knee and knee["asked_rate"]:
                 step = self.at_rate(knee["asked_rate"])
             else:
-                best = max(
-                    (point for point in part["points"] if point["phase"] == "sweep" and results.whole(point)),
-                    key=middle_ops,
-                    default=None,
-                )
+                best = figures.best_closed(part)
                 if best is None:
                     continue
                 step = load.of(self.profile, self.keys, self.value_bytes, best["clients"], best["pipeline"], 1)
@@ -270,13 +256,13 @@ class Stage:
 
     def sustain_one(self, server, step):
         runner = self.runner
-        self.settle([other for other in runner.active() if other is not server])
+        self.settle_others(server)
         runner.progress.doing("%s: sustained on %s" % (self.profile.title, server.name))
         before = sample.take(server)
         with Observer(server, step.seconds if runner.generator.keeps_time else None) as seen:
             measurement = runner.generator.run(step, server, runner.stop)
         self.add_server_side(measurement, seen, server)
-        self.settle([server])  # what the load left to do belongs to it
+        self.settle(server)  # what the load left to do belongs to it
         settled = sample.take(server)
         written, source = sample.bytes_written(before, settled)
         sent = sum(measurement["by_command"][name]["bytes_sent"] or 0 for name in runner.writes(server, measurement))
@@ -345,8 +331,7 @@ class Stage:
 
     def measure_once(self, server, step):
         runner = self.runner
-        others = [other for other in runner.active() if other is not server]
-        self.settle(others)
+        self.settle_others(server)
         if self.profile.warmup_s:
             runner.generator.run(step.lasting(self.profile.warmup_s), server, runner.stop)
             runner.check_stop()
@@ -368,15 +353,19 @@ class Stage:
             busy = side["machine_busy"] * self.runner.document["machine"]["cores"]
             measurement["others_cores"] = round(max(0.0, busy - side["cpu_cores"] - measurement["generator_cpu"]), 3)
 
-    def settle(self, servers):
-        """Waits a while for background work of these servers, which would disturb what is measured next."""
+    def settle_others(self, server):
+        for other in self.servers():
+            if other is not server:
+                self.attempt(other, lambda other=other: self.settle(other))
+
+    def settle(self, server):
+        """Waits a while for the server's background work, which would disturb what is measured next."""
         deadline = time.monotonic() + SETTLE_MAX_S
-        for server in servers:
-            while time.monotonic() < deadline and not self.runner.stop:
-                info = server.info()
-                if not any(info.get(name) for name in BACKGROUND):
-                    break
-                time.sleep(0.2)
+        while time.monotonic() < deadline and not self.runner.stop:
+            info = server.info()
+            if not any(info.get(name) for name in BACKGROUND):
+                break
+            time.sleep(0.2)
 
 
 def settings(profile):
@@ -399,26 +388,15 @@ def settings(profile):
     }
 
 
-def middle_ops(point):
-    return statistics.median(one["ops_per_s"] for one in results.whole(point))
-
-
-def middle(point, percentile):
-    values = [
-        one["latency_ms"][percentile] for one in results.whole(point) if one["latency_ms"][percentile] is not None
-    ]
-    return statistics.median(values) if values else None
-
-
 def knee_document(how, profile, point, asked_rate, broke_at, broke_by):
     """point None: no rate kept the promise."""
     return {
         "how": how,
         "p99_ms_target": profile.p99_ms,
         "asked_rate": asked_rate,
-        "ops_per_s": middle_ops(point) if point else None,
-        "p50_ms": middle(point, "p50") if point else None,
-        "p99_ms": middle(point, "p99") if point else None,
+        "ops_per_s": figures.ops(point)["median"] if point else None,
+        "p50_ms": figures.latency(point, "p50")["median"] if point else None,
+        "p99_ms": figures.latency(point, "p99")["median"] if point else None,
         "clients": point["clients"] if point else None,
         "pipeline": point["pipeline"] if point else None,
         "broke_at": broke_at,
