@@ -12,22 +12,21 @@ def preload_s(keys, value_bytes):
     return keys / PRELOAD_KEYS_PER_S + keys * value_bytes / 100e6 + SETTLE_S
 
 
-def step_s(profile):
-    return profile.warmup_s + profile.step_s + OVERHEAD_S + (OVERHEAD_S if profile.warmup_s else 0)
+def sweep_step_s(profile):
+    """One closed-loop step with its warm-up."""
+    return rate_step_s(profile) + (profile.warmup_s + OVERHEAD_S if profile.warmup_s else 0)
 
 
-def sweep_steps(profile):
-    return len(profile.clients) * len(profile.pipeline) * profile.repeats
-
-
-def knee_steps(profile, open_loop):
-    return profile.knee_steps + profile.repeats - 1 if open_loop else 0
+def rate_step_s(profile):
+    """One open-loop step; these are not warmed up, as the sweep comes before them."""
+    return profile.step_s + OVERHEAD_S
 
 
 def stage_s(profile, keys, value_bytes, open_loop):
     """Seconds for one value size on one server."""
-    steps = sweep_steps(profile) + knee_steps(profile, open_loop)
-    return preload_s(keys, value_bytes) + steps * step_s(profile) + profile.sustain_s + 2 * OVERHEAD_S
+    sweep = len(profile.clients) * len(profile.pipeline) * profile.repeats * sweep_step_s(profile)
+    knee = (profile.knee_steps + profile.repeats - 1) * rate_step_s(profile) if open_loop else 0
+    return preload_s(keys, value_bytes) + sweep + knee + profile.sustain_s + 2 * OVERHEAD_S
 
 
 def profile_s(profile, memory_bytes, open_loop):

@@ -318,7 +318,8 @@ class Stage:
         if measurement is None:
             return None
         self.point(self.parts[server.name], phase, step)["repeats"].append(measurement)
-        runner.progress.done("%s: %s" % (label, told(measurement)), plan.step_s(self.profile))
+        planned = plan.sweep_step_s(self.profile) if step.rate is None else plan.rate_step_s(self.profile)
+        runner.progress.done("%s: %s" % (label, told(measurement)), planned)
         self.save()
         runner.check_stop()
         errors = measurement["errors"]
@@ -332,7 +333,7 @@ class Stage:
     def measure_once(self, server, step):
         runner = self.runner
         self.settle_others(server)
-        if self.profile.warmup_s:
+        if self.profile.warmup_s and step.rate is None:  # what is offered a rate was under full load just before
             runner.generator.run(step.lasting(self.profile.warmup_s), server, runner.stop)
             runner.check_stop()
         with Observer(server, step.seconds if runner.generator.keeps_time else None) as seen:
