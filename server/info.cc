@@ -415,9 +415,13 @@ void Basalt(Facts& facts, Lines& out) {
   out.Number("record_cache_entries", s.cache_entries);
   out.Number("record_cache_bytes", s.cache_bytes);
   out.Number("record_cache_budget", s.cache_budget_bytes);
+  out.Number("record_cache_hits", s.cache_hits);
+  out.Number("record_cache_misses", s.cache_misses);
   out.Format("record_cache_hit_rate", "%.4f", Ratio(s.cache_hits, s.cache_hits + s.cache_misses));
   out.Number("block_cache_bytes", s.block_cache_bytes);
   out.Number("block_cache_budget", s.block_cache_budget_bytes);
+  out.Number("block_cache_hits", s.block_cache_hits);
+  out.Number("block_cache_misses", s.block_cache_misses);
   out.Format("block_cache_hit_rate", "%.4f", Ratio(s.block_cache_hits, s.block_cache_hits + s.block_cache_misses));
   out.Number("memtable_bytes", s.memtable_bytes);
   out.Number("table_readers_bytes", s.table_readers_bytes);
@@ -431,6 +435,7 @@ void Basalt(Facts& facts, Lines& out) {
   out.Number("compactions", s.compactions);
   out.Number("compactions_running", s.compactions_running);
   out.Number("flushes_running", s.flushes_running);
+  out.Number("flush_bytes_written", s.flush_bytes_written);
   out.Number("compaction_bytes_read", s.compaction_bytes_read);
   out.Number("compaction_bytes_written", s.compaction_bytes_written);
   out.Number("write_stalls", s.write_stalls);

@@ -75,7 +75,7 @@ struct StorageStats {
   uint64_t expire_cycle_us = 0;
   uint64_t garbage_objects = 0, garbage_rows_estimate = 0, garbage_rows_removed = 0, garbage_objects_removed = 0;
   uint64_t compactions_running = 0, compactions = 0, flushes_running = 0, write_stalls = 0, stall_us = 0;
-  uint64_t compaction_bytes_read = 0, compaction_bytes_written = 0;
+  uint64_t flush_bytes_written = 0, compaction_bytes_read = 0, compaction_bytes_written = 0;
   uint64_t live_sst_bytes = 0, blob_bytes = 0, wal_live_bytes = 0, disk_used_bytes = 0, disk_free_bytes = 0;
   uint64_t reopens = 0;
   uint64_t lock_waits = 0;
