@@ -158,7 +158,7 @@ void WriteTxn::Impl::Publish(uint64_t sequence, int64_t now_ms, CommitObserver* 
   for (const Garbage& each : garbage) storage.garbage.Added(each);
   if (!remaps.empty()) storage.garbage.AddedWhole();
   for (const RowOp& op : rows) {
-    if (op.kind == RowOp::kDeleteRange) storage.engine.NoteRangeTombstones(FamilyOf(op.family), 1);
+    if (op.kind == RowOp::kDeleteRange) storage.engine.NoteRangeTombstones(op.family, 1);
   }
   storage.commits.fetch_add(1, std::memory_order_relaxed);
   storage.commit_keys.fetch_add(changes.size(), std::memory_order_relaxed);

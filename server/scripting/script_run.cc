@@ -92,8 +92,8 @@ Status ScriptRun::Run(const RunInterpreter& run) {
   const bool runs_again = stop_ == Stop::kSlowLane || stop_ == Stop::kLocks || stop_ == Stop::kGate;
   if (runs_again) return status;
   Publish();
-  if (call_.known != nullptr && outer_.in_slow_lane() && MonotonicNs() - started_ns_ < kFastLaneNs / 2) {
-    call_.known->NoteQuick();
+  if (call_.pace != nullptr && outer_.in_slow_lane() && MonotonicNs() - started_ns_ < kFastLaneNs / 2) {
+    call_.pace->NoteQuick();
   }
   if (!status.ok()) return status;
   for (const auto& [line, counted] : result_errors_) {
@@ -140,7 +140,7 @@ bool ScriptRun::Tick(uint64_t now_ns) {
   if (!outer_.in_slow_lane()) {
     if (ran_ns > kFastLaneNs) {
       stop_ = Stop::kSlowLane;
-      if (call_.known != nullptr) call_.known->NoteSlow();
+      if (call_.pace != nullptr) call_.pace->NoteSlow();
     }
     return stop_ != Stop::kNone;
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "server/scripting/function_registry.h"
 #include "server/scripting/interpreter.h"
 #include "server/scripting/running_scripts.h"
 #include "server/scripting/script_cache.h"
@@ -22,6 +23,7 @@ class Scripting {
   ScriptCache& scripts() { return scripts_; }
   const ScriptCache& scripts() const { return scripts_; }
   RunningScripts& running() { return running_; }
+  FunctionRegistry& functions() { return functions_; }
 
   // REQUIRES: pool thread number `thread`.
   Interpreter& interpreter(int thread);
@@ -40,6 +42,7 @@ class Scripting {
   };
 
   ScriptCache scripts_;
+  FunctionRegistry functions_;
   RunningScripts running_;
   std::vector<Slot> slots_;
   std::atomic<uint64_t> flushes_{0};
