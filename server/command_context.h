@@ -93,6 +93,11 @@ class CommandContext {
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
+  // … and which one. Null: the client itself.
+  const CommandContext* outer = nullptr;
+  bool in_script() const { return outer != nullptr && outer->spec.Has(kCmdRunsScript); }
+  // Unix microseconds, the same whenever EXEC or a script asks.
+  int64_t now_us() const;
   // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
   bool keep_changes_when_parked = false;
   // Which pool thread runs it.
@@ -114,6 +119,7 @@ class CommandContext {
   friend class CommandExecutor;
   Wake wake_ = Wake::kFirstRun;
   ParkRequest park_;
+  mutable int64_t now_us_ = 0;  // 0: nobody has asked
 };
 
 }  // namespace basalt

@@ -8,7 +8,6 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
-#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -17,6 +16,7 @@
 #include "server/latency_monitor.h"
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/scripting/scripting.h"
 #include "server/session.h"
 #include "server/slowlog.h"
@@ -116,10 +116,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), session);
-      break;
-    }
+    if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -128,6 +125,8 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     ++current.next;
     session.wake = Wake::kFirstRun;
     session.rerun.Clear();
+    session.grant.Release();  // of a command that was refused when it had waited
+    session.turn.Release();
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
     if (session.blocked.registration.active()) std::swap(served, session.blocked);
@@ -186,7 +185,7 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return Ok();
+  return PubSub::CheckMayRun(session, spec);
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
@@ -333,8 +332,9 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
     session.turn = services_.scripting.running().TryEnter(RunningScripts::Part::kExclusive, false);
     if (!session.turn.active()) return WaitForTurn(thread, RunningScripts::Part::kExclusive, false);
   }
-  storage::ExclusiveGate::Closed closed(services_.storage.gate(), std::try_to_lock);
-  if (!closed.owns()) return WaitForGate(thread);
+  std::optional<storage::ExclusiveGate::Closed> closed;
+  closed.emplace(services_.storage.gate(), std::try_to_lock);
+  if (!closed->owns()) return WaitForGate(thread);
   net::CommandBatch& batch = thread.group->current();
   const auto from = batch.replies.End();
   storage::WriteTxn& txn = thread.group->txn();
@@ -344,6 +344,7 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
   if (thread.group->HasPending()) thread.group->AddDependent(from);
   CHECK(CommitNow(thread));
+  closed.reset();  // before the next one has its turn
   session.turn.Release();
   return Next::kAdvance;
 }
@@ -445,6 +446,7 @@ Status CommandExecutor::RunInside(CommandContext& outer, const Command& command,
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
+  context.outer = &outer;
   context.thread = outer.thread;
   const Status status = spec.handler(context);
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
@@ -555,6 +557,7 @@ CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningS
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
+  SessionOf(thread.group->current()).turn.Release();
   services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }

@@ -46,6 +46,7 @@ enum CommandFlag : uint64_t {
   kCmdReadsAllKeys = 1ull << 38,   // looks at whatever keys there are (KEYS, DBSIZE): inside a script, which is one step, only with the exclusive gate closed
   kCmdRunsScript = 1ull << 39,     // may hold its thread for as long as a script runs
   kCmdRepliesByPush = 1ull << 37,  // its replies go the way of messages (SUBSCRIBE): it runs once all earlier replies are sent
+  kCmdForSubscribers = 1ull << 38,  // a RESP2 connection with subscriptions may send it
 };
 
 enum class CommandGroup : uint8_t {

@@ -5,6 +5,7 @@ namespace basalt::storage {
 namespace {
 
 constexpr size_t kKeptBatchBytes = 1 << 20;  // the memory of a larger batch is given back
+constexpr size_t kKeptItems = 65536;         // … of a longer list
 
 }  // namespace
 
@@ -228,15 +229,18 @@ void WriteTxn::Impl::Clear() {
   } else {
     chains.assign(64, Impl::kNoOp);
   }
-  entries.clear();
-  if (entries.capacity() > 65536) entries.shrink_to_fit();
+  const auto clear = [](auto& items) {
+    items.clear();
+    if (items.capacity() > kKeptItems) items.shrink_to_fit();
+  };
+  clear(entries);
   for (auto& index : row_index) index.clear();
-  rows.clear();
+  clear(rows);
   row_ranges.clear();
-  garbage.clear();
+  clear(garbage);
   remaps.clear();
   namespaces.reset();
-  undo.clear();
+  clear(undo);
   arena.Reset();
   if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
   marks.clear();

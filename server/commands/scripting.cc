@@ -106,8 +106,8 @@ Status ScriptExists(CommandContext& ctx) {
 
 // What it frees, each thread frees for itself: SYNC and ASYNC are the same.
 Status ScriptFlush(CommandContext& ctx) {
-  if (ctx.argc() > 3) return SubcommandSyntaxError(ctx);
-  if (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async")) {
+  if (ctx.argc() > 3 ||
+      (ctx.argc() == 3 && !EqualsIgnoreCase(ctx.arg(2), "sync") && !EqualsIgnoreCase(ctx.arg(2), "async"))) {
     return Status::Message("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
   ctx.services.scripting.Flush();

@@ -20,9 +20,20 @@ namespace basalt {
 
 namespace {
 
-constexpr size_t kShownCommandArgsMax = 32;  // of FUNCTION STATS
+// Of the command that FUNCTION STATS shows.
+constexpr size_t kShownArgsMax = 32, kShownArgBytesMax = 1024;
+// Errors in one result that are counted.
+constexpr size_t kResultErrorsMax = 1000;
 
 std::vector<std::string> Copy(std::span<const std::string_view> argv) { return {argv.begin(), argv.end()}; }
+
+std::vector<std::string> Shown(std::span<const std::string_view> argv) {
+  std::vector<std::string> shown;
+  for (const std::string_view arg : argv.first(std::min(argv.size(), kShownArgsMax))) {
+    shown.emplace_back(arg.substr(0, kShownArgBytesMax));
+  }
+  return shown;
+}
 
 std::vector<std::string_view> ViewsOf(const std::vector<std::string>& argv) { return {argv.begin(), argv.end()}; }
 
@@ -79,8 +90,7 @@ Status ScriptRun::Run(const RunInterpreter& run) {
   Scripting& scripting = outer_.services.scripting;
   RunningScripts::Turn& turn = outer_.session.turn;
   if (turn.active()) {
-    turn.ScriptBegins(call_.kind, call_.name,
-                      Copy(outer_.argv.first(std::min(outer_.argv.size(), kShownCommandArgsMax))), started_ns_);
+    turn.ScriptBegins(call_.kind, call_.name, Shown(outer_.argv), started_ns_);
   }
   Interpreter& interpreter = scripting.interpreter(outer_.thread);
   const Interpreter::Outcome outcome = run(interpreter, *this, outer_.reply);
@@ -224,7 +234,7 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
 // What Redis checks before it runs a command of a script, in its order.
 Status ScriptRun::Check(const Command& command, std::span<const std::string_view> argv) {
   const CommandSpec& spec = *command.spec;
-  if (spec.Has(kCmdNoScript)) return Status::Message("ERR This Redis command is not allowed from script");
+  if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) return Status::Message("ERR This Redis command is not allowed from script");
   (void)argv;  // ACL: CheckPermission(services, session, command, argv, AclContext::kScript), "ERR ACL failure in
                // script: …"
   const bool no_writes = call_.read_only || (call_.flags & (kScriptCompat | kScriptNoWrites)) == kScriptNoWrites;
@@ -275,7 +285,9 @@ bool ScriptRun::MayRun(std::span<const std::string_view> argv, bool* known) {
 
 // ---- what the calls leave behind ----
 
-void ScriptRun::OnErrorReply(std::string_view line, bool counted) { result_errors_.emplace_back(line, counted); }
+void ScriptRun::OnErrorReply(std::string_view line, bool counted) {
+  if (result_errors_.size() < kResultErrorsMax) result_errors_.emplace_back(line, counted);
+}
 
 void ScriptRun::Keep(Done done, std::span<const std::string_view> argv) {
   const ConfigSnapshot& config = outer_.services.config.current();

@@ -34,6 +34,10 @@ class Scripting {
 
   uint64_t interpreter_bytes() const;  // of all of them
 
+  // DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run what they may not (tests).
+  void AllowAllCommands(bool allow) { allow_all_commands_.store(allow, std::memory_order_relaxed); }
+  bool allows_all_commands() const { return allow_all_commands_.load(std::memory_order_relaxed); }
+
  private:
   struct alignas(64) Slot {
     std::unique_ptr<Interpreter> interpreter;  // that thread only
@@ -46,6 +50,7 @@ class Scripting {
   RunningScripts running_;
   std::vector<Slot> slots_;
   std::atomic<uint64_t> flushes_{0};
+  std::atomic<bool> allow_all_commands_{false};
 };
 
 }  // namespace basalt
