@@ -346,8 +346,9 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
     session.turn = services_.scripting.running().TryEnter(RunningScripts::Part::kExclusive, false);
     if (!session.turn.active()) return WaitForTurn(thread, RunningScripts::Part::kExclusive, false);
   }
-  storage::ExclusiveGate::Closed closed(services_.storage.gate(), std::try_to_lock);
-  if (!closed.owns()) return WaitForGate(thread);
+  std::optional<storage::ExclusiveGate::Closed> closed;
+  closed.emplace(services_.storage.gate(), std::try_to_lock);
+  if (!closed->owns()) return WaitForGate(thread);
   net::CommandBatch& batch = thread.group->current();
   const auto from = batch.replies.End();
   storage::WriteTxn& txn = thread.group->txn();
@@ -357,6 +358,7 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
   if (thread.group->HasPending()) thread.group->AddDependent(from);
   CHECK(CommitNow(thread));
+  closed.reset();  // before the next one has its turn
   session.turn.Release();
   return Next::kAdvance;
 }

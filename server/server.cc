@@ -252,6 +252,10 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   Impl& impl = *server->impl_;
   impl.storage->SetExpireObserver(&impl.expiry_effects);
   if (!impl.users.LoadAtStart(error)) return nullptr;
+  if (const storage::Status loaded = impl.scripting.functions().Load(*impl.storage); loaded != storage::Status::kOk) {
+    *error = std::string("cannot read the libraries of functions: ") + std::string(storage::StatusName(loaded));
+    return nullptr;
+  }
   if (!impl.OpenTransport(error)) return nullptr;
   impl.RegisterAppliers();
   return server;

@@ -297,7 +297,8 @@ Status Storage::VisitLibraries(
     const std::function<void(std::string_view name, std::string_view code)>& visit) const {
   const EngineUse use(impl_->engine.gate());
   if (!use.ok()) return Status::kIoError;
-  const std::unique_ptr<rocksdb::Iterator> iterator = NewIterator(impl_->engine, Family::kSys, nullptr);
+  const std::unique_ptr<rocksdb::Iterator> iterator(
+      impl_->engine.db()->NewIterator(rocksdb::ReadOptions(), impl_->engine.handle(Family::kSys)));
   KeyBuffer first;
   EncodeLibraryKey({}, &first);
   for (iterator->Seek(ToSlice(first.view())); iterator->Valid(); iterator->Next()) {

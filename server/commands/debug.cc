@@ -16,6 +16,7 @@
 #include "server/commands/tell_value.h"
 #include "server/config_table.h"
 #include "server/process_info.h"
+#include "server/scripting/scripting.h"
 #include "server/session.h"
 #include "server/value_digest.h"
 #include "storage/keyspace.h"
@@ -210,6 +211,12 @@ Status Sleep(CommandContext& ctx) {
 
 bool IsOn(std::string_view flag) { return std::atoi(std::string(flag).c_str()) != 0; }
 
+Status SetDisableDenyScripts(CommandContext& ctx) {
+  ctx.services.scripting.AllowAllCommands(IsOn(ctx.arg(2)));
+  ctx.reply.Ok();
+  return Ok();
+}
+
 Status SetActiveExpire(CommandContext& ctx) {
   ctx.services.storage.SetActiveExpire(IsOn(ctx.arg(2)));
   ctx.reply.Ok();
@@ -353,12 +360,13 @@ Status Help(CommandContext& ctx) {
       "    Write what is only in memory and log into data files.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether expired keys are removed before somebody asks for them.",
+      "SET-DISABLE-DENY-SCRIPTS <0|1>",
+      "    Whether scripts may call every command.",
       "SLEEP <seconds>",
       "    Keep one thread of the slow lane busy.",
       "STRINGMATCH-TEST",
       "    Match random patterns.",
       "AOF-FLUSH-SLEEP, CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLICATE, REPLYBUFFER, "
-      "SET-DISABLE-DENY-SCRIPTS,",
       "SET-SKIP-CHECKSUM-VALIDATION",
       "    Accepted for test suites; they change nothing.",
   };
@@ -399,7 +407,7 @@ constexpr Subcommand kSubcommands[] = {
     {"replybuffer", 4, 4, ReplyBuffer},
     {"segfault", 2, 2, Crash},
     {"set-active-expire", 3, 3, SetActiveExpire},
-    {"set-disable-deny-scripts", 3, 3, NoEffect},
+    {"set-disable-deny-scripts", 3, 3, SetDisableDenyScripts},
     {"set-skip-checksum-validation", 3, 3, NoEffect},
     {"sleep", 3, 3, Sleep},
     {"stringmatch-len", 2, kAny, StringMatchTest},

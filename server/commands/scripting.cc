@@ -26,7 +26,7 @@ KnownScriptPtr Find(const CommandSpec& spec, std::string_view script, const Serv
 void PrepareEval(const PrepareInput& input, Preparation* preparation) {
   PrepareFromRow(input, preparation);
   const KnownScriptPtr known = Find(input.spec, input.argv[1], input.services);
-  if (known != nullptr && known->IsSlow()) preparation->slow = true;
+  if (known != nullptr && known->pace.IsSlow()) preparation->slow = true;
 }
 
 uint64_t FlagsOfEval(const PrepareInput& input) {
@@ -81,7 +81,7 @@ Status Eval(CommandContext& ctx) {
                         .name = script.digest,
                         .flags = script.flags,
                         .read_only = ReadOnly(ctx.spec),
-                        .known = known.get()};
+                        .pace = &known->pace};
   return RunScript(ctx, call, [&](Interpreter& interpreter, ScriptHost& host, net::ReplyBuilder& reply) {
     return interpreter.Run(script, ctx.argv.subspan(3, keys), ctx.argv.subspan(3 + keys), host, reply);
   });

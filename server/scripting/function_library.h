@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "server/scripting/script_pace.h"
+
 namespace basalt {
 
 // A function of a library, as redis.register_function describes it.
@@ -14,6 +16,7 @@ struct LibraryFunction {
   std::string name;
   std::optional<std::string> description;
   uint32_t flags = 0;  // ScriptFlag
+  mutable ScriptPace pace;
 
   void Clear() {
     name.clear();

@@ -8,6 +8,35 @@
 
 namespace basalt {
 
+namespace {
+
+std::atomic<uint64_t> last_version{0};
+
+// The name that the first line of a library states.
+Status ReadMetadata(std::string_view code, std::string* name) {
+  if (!code.starts_with("#!")) return Status::Message("ERR Missing library metadata");
+  Shebang shebang;
+  if (!ReadShebang(code, &shebang) || shebang.words.empty()) return Status::Message("ERR Invalid library metadata");
+  const std::string engine = shebang.words[0].substr(2);
+  constexpr std::string_view kName = "name=";
+  bool named = false;
+  for (size_t i = 1; i < shebang.words.size(); ++i) {
+    const std::string_view word = shebang.words[i];
+    if (!EqualsIgnoreCase(word.substr(0, kName.size()), kName)) {
+      return Status::Message("ERR Invalid metadata value given: " + shebang.words[i]);
+    }
+    if (named) return Status::Message("ERR Invalid metadata value, name argument was given multiple times");
+    named = true;
+    *name = word.substr(kName.size());
+  }
+  if (!named) return Status::Message("ERR Library name was not given");
+  if (!IsFunctionName(*name)) return Status::Message(std::string("ERR ") + kBadFunctionName);
+  if (!EqualsIgnoreCase(engine, "lua")) return Status::Message("ERR Engine '" + engine + "' not found");
+  return Ok();
+}
+
+}  // namespace
+
 // ---- FunctionSet ----
 
 FunctionSet::Found FunctionSet::FindFunction(std::string_view name) const {
@@ -45,18 +74,26 @@ bool FunctionSet::Remove(std::string_view name) {
   return true;
 }
 
-Status FunctionSet::Add(FunctionLibraryPtr library, IfExists if_exists) {
+Status FunctionSet::Load(std::string_view code, IfExists if_exists, std::string* name) {
+  auto library = std::make_shared<FunctionLibrary>();
+  BASALT_RETURN_IF_ERROR(ReadMetadata(code, &library->name));
   const auto old = libraries_.find(library->name);
   const FunctionLibraryPtr replaced = old == libraries_.end() ? nullptr : old->second;
   if (replaced != nullptr && if_exists == IfExists::kFail) {
     return Status::Message("ERR Library '" + library->name + "' already exists");
   }
+  library->code = code;
+  library->version = last_version.fetch_add(1) + 1;
+  BASALT_RETURN_IF_ERROR(Interpreter().LoadLibrary(library.get()));
+  if (library->functions.empty()) return Status::Message("ERR No functions registered");
+
   if (replaced != nullptr) Remove(library->name);
   if (const LibraryFunction* const taken = FindTaken(*library); taken != nullptr) {
     Status error = Status::Message("ERR Function " + taken->name + " already exists");
     if (replaced != nullptr) Link(replaced);
     return error;
   }
+  *name = library->name;
   Link(std::move(library));
   return Ok();
 }
@@ -140,57 +177,16 @@ void FunctionRegistry::Replace(storage::WriteTxn* txn, Snapshot next) {
 storage::Status FunctionRegistry::Load(const storage::Storage& storage) {
   auto loaded = std::make_shared<FunctionSet>();
   const storage::Status status = storage.VisitLibraries([&](std::string_view name, std::string_view code) {
-    FunctionLibraryPtr library;
-    Status error = Compile(code, &library);
-    if (error.ok() && library->name != name) error = Status::Message("ERR its code names it " + library->name);
-    if (error.ok()) error = loaded->Add(std::move(library), FunctionSet::IfExists::kFail);
+    std::string stated;
+    const Status error = loaded->Load(code, FunctionSet::IfExists::kFail, &stated);
     if (!error.ok()) {
-      LOG(ERROR) << "The library of functions '" << name << "' stays on disk, but does not load: " << ErrorText(error, {});
+      LOG(ERROR) << "The library of functions '" << name
+                 << "' stays on disk, but does not load: " << ErrorText(error, {});
     }
   });
   std::lock_guard lock(mu_);
   current_ = std::move(loaded);
   return status;
-}
-
-namespace {
-
-// The engine and the name that the first line of a library states.
-Status ReadMetadata(std::string_view code, std::string* engine, std::string* name) {
-  if (!code.starts_with("#!")) return Status::Message("ERR Missing library metadata");
-  Shebang shebang;
-  if (!ReadShebang(code, &shebang) || shebang.words.empty()) return Status::Message("ERR Invalid library metadata");
-  *engine = shebang.words[0].substr(2);
-  constexpr std::string_view kName = "name=";
-  bool named = false;
-  for (size_t i = 1; i < shebang.words.size(); ++i) {
-    const std::string& word = shebang.words[i];
-    if (!EqualsIgnoreCase(std::string_view(word).substr(0, kName.size()), kName)) {
-      return Status::Message("ERR Invalid metadata value given: " + word);
-    }
-    if (named) return Status::Message("ERR Invalid metadata value, name argument was given multiple times");
-    named = true;
-    *name = word.substr(kName.size());
-  }
-  return named ? Ok() : Status::Message("ERR Library name was not given");
-}
-
-std::atomic<uint64_t> last_version{0};
-
-}  // namespace
-
-Status FunctionRegistry::Compile(std::string_view code, FunctionLibraryPtr* library) {
-  auto compiled = std::make_shared<FunctionLibrary>();
-  std::string engine;
-  BASALT_RETURN_IF_ERROR(ReadMetadata(code, &engine, &compiled->name));
-  if (!IsFunctionName(compiled->name)) return Status::Message(std::string("ERR ") + kBadFunctionName);
-  if (!EqualsIgnoreCase(engine, "lua")) return Status::Message("ERR Engine '" + engine + "' not found");
-  compiled->code = code;
-  compiled->version = last_version.fetch_add(1) + 1;
-  BASALT_RETURN_IF_ERROR(Interpreter().LoadLibrary(compiled.get()));
-  if (compiled->functions.empty()) return Status::Message("ERR No functions registered");
-  *library = std::move(compiled);
-  return Ok();
 }
 
 }  // namespace basalt

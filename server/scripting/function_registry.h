@@ -32,8 +32,9 @@ class FunctionSet {
   const FunctionLibrary* FindLibrary(std::string_view name) const;
 
   enum class IfExists : uint8_t { kFail, kReplace };
-  // Not kOk, and nothing has changed: Redis' error ("ERR Library 'x' already exists", "ERR Function x already exists").
-  Status Add(FunctionLibraryPtr library, IfExists if_exists);
+  // Compiles a library and adds it. Not kOk, and nothing has changed: FUNCTION LOAD's error. Takes half a second at
+  // most.
+  Status Load(std::string_view code, IfExists if_exists, std::string* name);
   // All of them or none, with the errors of FUNCTION RESTORE.
   Status Merge(const FunctionSet& others, IfExists if_exists);
   bool Remove(std::string_view library);
@@ -50,8 +51,8 @@ class FunctionSet {
   std::unordered_map<std::string, std::pair<FunctionLibraryPtr, size_t>> functions_;  // by lower-case name
 };
 
-// The libraries of the server. They are changed with the exclusive gate closed, one command at a time: what that command
-// (or the EXEC around it) sees at once, others see after its commit, which writes it to disk.
+// The libraries of the server. They are changed with the exclusive gate closed, one command at a time: what that
+// command (or the EXEC around it) sees at once, others see after its commit, which writes it to disk.
 class FunctionRegistry {
  public:
   using Snapshot = std::shared_ptr<const FunctionSet>;
@@ -64,10 +65,6 @@ class FunctionRegistry {
   Snapshot Current(const storage::WriteTxn* txn) const;
   // Makes `next` current when `txn` commits. REQUIRES: txn->exclusive().
   void Replace(storage::WriteTxn* txn, Snapshot next);
-
-  // Compiles the code and finds its functions: a library that no set has yet, or FUNCTION LOAD's error. Any thread;
-  // at most half a second.
-  static Status Compile(std::string_view code, FunctionLibraryPtr* library);
 
  private:
   class Change;

@@ -80,19 +80,6 @@ int Resume(lua_State* L) {
   return lua_gettop(L);
 }
 
-// string.find, match, gmatch, gsub: matching recurses once for each item that repeats, is optional or captures.
-int MatchWithinLimits(lua_State* L) {
-  size_t bytes = 0;
-  const char* const pattern = lua_tolstring(L, 2, &bytes);
-  if (pattern != nullptr && bytes > LuaState::kPatternItemsMax) {
-    const auto items = std::count_if(pattern, pattern + bytes, [](char c) {
-      return c == '*' || c == '+' || c == '-' || c == '?' || c == '(' || c == ')';
-    });
-    if (static_cast<size_t>(items) > LuaState::kPatternItemsMax) return luaL_error(L, "pattern too complex");
-  }
-  return lua_tocfunction(L, lua_upvalueindex(1))(L);
-}
-
 // string.rep, in one step: what is too large is refused at once instead of after seconds without a hook.
 int Repeat(lua_State* L) {
   size_t bytes;
@@ -329,7 +316,6 @@ void LuaState::OpenLibraries(lua_State* L) {
   lua_getglobal(L, LUA_COLIBNAME);
   Wrap(L, "resume", Resume);
   lua_getglobal(L, LUA_STRLIBNAME);
-  for (const char* const name : {"find", "match", "gmatch", "gfind", "gsub"}) Wrap(L, name, MatchWithinLimits);
   lua_pushcfunction(L, Repeat);
   lua_setfield(L, -2, "rep");
   lua_getglobal(L, LUA_MATHLIBNAME);
@@ -420,6 +406,17 @@ void LuaState::Hook(lua_State* L, lua_Debug*) {
   }
 }
 
+void LuaState::Tick(lua_State* L) {
+  if (run_.unwinding || (in_run_ && MustUnwind())) Unwind(L);
+}
+
+void LuaState::CheckOutsideBytes(lua_State* L, size_t bytes) {
+  constexpr size_t kKeptBytesMax = 1024 * 1024;
+  if (bytes <= kKeptBytesMax) return;
+  hit_limit_ = true;
+  if (bytes > memory_bytes_max_) luaL_error(L, "not enough memory");
+}
+
 void LuaState::Unwind(lua_State* L) {
   if (!run_.unwinding) {
     run_.unwinding = true;
@@ -440,3 +437,11 @@ void LuaState::Unwind(lua_State* L) {
 }
 
 }  // namespace basalt
+
+// ---- what the libraries call: tools/lua.patch ----
+
+extern "C" void basalt_lua_tick(lua_State* L) { basalt::LuaState::Of(L).Tick(L); }
+extern "C" void basalt_lua_may_hold(void* lua_state, size_t bytes) {
+  lua_State* const L = static_cast<lua_State*>(lua_state);
+  basalt::LuaState::Of(L).CheckOutsideBytes(L, bytes);
+}

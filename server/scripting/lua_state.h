@@ -18,8 +18,7 @@ namespace basalt {
 // A Lua 5.1 state in Redis' sandbox: the libraries string, table, math, coroutine, cjson, cmsgpack, struct and bit, the
 // table `redis`, globals that nobody can change, a limit on memory, and a way to end what runs that pcall cannot catch.
 // Stricter than Redis 7.2 where a script could harm others: no newproxy (its finalizers would run inside later
-// scripts, out of reach of SCRIPT KILL), no changing of what all strings share, and patterns of a bounded length
-// (matching recurses once per item of a pattern).
+// scripts, out of reach of SCRIPT KILL), no changing of what all strings share; and see tools/lua.patch.
 //
 // Every C function that Lua calls may leave by longjmp: nothing that has a destructor may live across a Lua call. What
 // they need is in here.
@@ -31,8 +30,6 @@ class LuaState {
     kScripts,    // EVAL: KEYS and ARGV are globals
     kFunctions,  // FCALL: keys and arguments are passed; another table `redis` while a library loads
   };
-  static constexpr size_t kPatternItemsMax = 4096;  // of a pattern, that make matching recurse
-
   // Beyond the limit, for what follows a run that reached it: there is no protected mode then.
   static constexpr size_t kHeadroomBytes = 4 * 1024 * 1024;
 
@@ -62,6 +59,10 @@ class LuaState {
   void Begin(const Run& run);
   void End();
 
+  // For C code that runs long: ends what runs, if it must end.
+  void Tick(lua_State* L);
+  // For C code that has a buffer outside of Lua's memory: an error, if that is too large.
+  void CheckOutsideBytes(lua_State* L, size_t bytes);
   // Raises what nothing catches: pcall, xpcall and coroutine.resume raise it again.
   [[noreturn]] void Unwind(lua_State* L);
   // "@user_script:3" where the last Unwind happened.
@@ -78,7 +79,7 @@ class LuaState {
 
   size_t memory_bytes() const { return memory_bytes_; }
   size_t memory_bytes_max() const { return memory_bytes_max_; }
-  // An allocation was refused: better to begin with a new state.
+  // An allocation was refused, or a large buffer is kept outside: better to begin with a new state.
   bool hit_limit() const { return hit_limit_; }
 
   // ---- for the functions of `redis` ----

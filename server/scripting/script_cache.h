@@ -9,22 +9,16 @@
 #include <unordered_map>
 
 #include "server/scripting/interpreter.h"
+#include "server/scripting/script_pace.h"
 
 namespace basalt {
 
 // A script and what its runs have taught.
 struct KnownScript {
   Script script;
-  // Ran too long for the fast lane, and so begins in the slow one until it has been quick there a few times.
-  bool IsSlow() const { return slow_runs_left.load(std::memory_order_relaxed) > 0; }
-  void NoteSlow() const { slow_runs_left.store(kSlowRuns, std::memory_order_relaxed); }
-  void NoteQuick() const {
-    if (IsSlow()) slow_runs_left.fetch_sub(1, std::memory_order_relaxed);
-  }
+  mutable ScriptPace pace;
 
  private:
-  static constexpr int kSlowRuns = 16;
-  mutable std::atomic<int> slow_runs_left{0};
   friend class ScriptCache;
   mutable std::atomic<uint64_t> last_use{0};
   std::atomic<bool> loaded{false};  // by SCRIPT LOAD: stays until SCRIPT FLUSH

@@ -21,9 +21,20 @@ namespace basalt {
 
 namespace {
 
-constexpr size_t kShownCommandArgsMax = 32;  // of FUNCTION STATS
+// Of the command that FUNCTION STATS shows.
+constexpr size_t kShownArgsMax = 32, kShownArgBytesMax = 1024;
+// Errors in one result that are counted.
+constexpr size_t kResultErrorsMax = 1000;
 
 std::vector<std::string> Copy(std::span<const std::string_view> argv) { return {argv.begin(), argv.end()}; }
+
+std::vector<std::string> Shown(std::span<const std::string_view> argv) {
+  std::vector<std::string> shown;
+  for (const std::string_view arg : argv.first(std::min(argv.size(), kShownArgsMax))) {
+    shown.emplace_back(arg.substr(0, kShownArgBytesMax));
+  }
+  return shown;
+}
 
 std::vector<std::string_view> ViewsOf(const std::vector<std::string>& argv) { return {argv.begin(), argv.end()}; }
 
@@ -80,8 +91,7 @@ Status ScriptRun::Run(const RunInterpreter& run) {
   Scripting& scripting = outer_.services.scripting;
   RunningScripts::Turn& turn = outer_.session.turn;
   if (turn.active()) {
-    turn.ScriptBegins(call_.kind, call_.name,
-                      Copy(outer_.argv.first(std::min(outer_.argv.size(), kShownCommandArgsMax))), started_ns_);
+    turn.ScriptBegins(call_.kind, call_.name, Shown(outer_.argv), started_ns_);
   }
   Interpreter& interpreter = scripting.interpreter(outer_.thread);
   const Interpreter::Outcome outcome = run(interpreter, *this, outer_.reply);
@@ -93,8 +103,8 @@ Status ScriptRun::Run(const RunInterpreter& run) {
   const bool runs_again = stop_ == Stop::kSlowLane || stop_ == Stop::kLocks || stop_ == Stop::kGate;
   if (runs_again) return status;
   Publish();
-  if (call_.known != nullptr && outer_.in_slow_lane() && MonotonicNs() - started_ns_ < kFastLaneNs / 2) {
-    call_.known->NoteQuick();
+  if (call_.pace != nullptr && outer_.in_slow_lane() && MonotonicNs() - started_ns_ < kFastLaneNs / 2) {
+    call_.pace->NoteQuick();
   }
   if (!status.ok()) return status;
   for (const auto& [line, counted] : result_errors_) {
@@ -141,7 +151,7 @@ bool ScriptRun::Tick(uint64_t now_ns) {
   if (!outer_.in_slow_lane()) {
     if (ran_ns > kFastLaneNs) {
       stop_ = Stop::kSlowLane;
-      if (call_.known != nullptr) call_.known->NoteSlow();
+      if (call_.pace != nullptr) call_.pace->NoteSlow();
     }
     return stop_ != Stop::kNone;
   }
@@ -225,7 +235,9 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
 // What Redis checks before it runs a command of a script, in its order.
 Status ScriptRun::Check(const Command& command, std::span<const std::string_view> argv) {
   const CommandSpec& spec = *command.spec;
-  if (spec.Has(kCmdNoScript)) return Status::Message("ERR This Redis command is not allowed from script");
+  if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) {
+    return Status::Message("ERR This Redis command is not allowed from script");
+  }
   BASALT_RETURN_IF_ERROR(CheckPermission(outer_.services, outer_.session, command, argv, AclContext::kScript));
   const bool no_writes = call_.read_only || (call_.flags & (kScriptCompat | kScriptNoWrites)) == kScriptNoWrites;
   if (no_writes && spec.Has(kCmdWrite | kCmdMayReplicate)) {
@@ -275,7 +287,9 @@ bool ScriptRun::MayRun(std::span<const std::string_view> argv, bool* known) {
 
 // ---- what the calls leave behind ----
 
-void ScriptRun::OnErrorReply(std::string_view line, bool counted) { result_errors_.emplace_back(line, counted); }
+void ScriptRun::OnErrorReply(std::string_view line, bool counted) {
+  if (result_errors_.size() < kResultErrorsMax) result_errors_.emplace_back(line, counted);
+}
 
 void ScriptRun::Keep(Done done, std::span<const std::string_view> argv) {
   const ConfigSnapshot& config = outer_.services.config.current();

@@ -11,8 +11,8 @@
 #include "server/command_context.h"
 #include "server/scripting/interpreter.h"
 #include "server/scripting/running_scripts.h"
-#include "server/scripting/script_cache.h"
 #include "server/scripting/script_host.h"
+#include "server/scripting/script_pace.h"
 
 namespace basalt {
 
@@ -24,7 +24,7 @@ struct ScriptCall {
   std::string_view name;               // digest, or the function's
   uint32_t flags = kScriptCompat;      // ScriptFlag
   bool read_only = false;              // EVAL_RO, EVALSHA_RO, FCALL_RO
-  const KnownScript* known = nullptr;  // learns whether it is slow; null for functions
+  ScriptPace* pace = nullptr;          // learns whether it is slow
 };
 using RunInterpreter = std::function<Interpreter::Outcome(Interpreter&, ScriptHost&, net::ReplyBuilder&)>;
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "server/scripting/function_registry.h"
 #include "server/scripting/interpreter.h"
 #include "server/scripting/running_scripts.h"
 #include "server/scripting/script_cache.h"
@@ -22,6 +23,7 @@ class Scripting {
   ScriptCache& scripts() { return scripts_; }
   const ScriptCache& scripts() const { return scripts_; }
   RunningScripts& running() { return running_; }
+  FunctionRegistry& functions() { return functions_; }
 
   // REQUIRES: pool thread number `thread`.
   Interpreter& interpreter(int thread);
@@ -32,6 +34,10 @@ class Scripting {
 
   uint64_t interpreter_bytes() const;  // of all of them
 
+  // DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run what they may not (tests).
+  void AllowAllCommands(bool allow) { allow_all_commands_.store(allow, std::memory_order_relaxed); }
+  bool allows_all_commands() const { return allow_all_commands_.load(std::memory_order_relaxed); }
+
  private:
   struct alignas(64) Slot {
     std::unique_ptr<Interpreter> interpreter;  // that thread only
@@ -40,9 +46,11 @@ class Scripting {
   };
 
   ScriptCache scripts_;
+  FunctionRegistry functions_;
   RunningScripts running_;
   std::vector<Slot> slots_;
   std::atomic<uint64_t> flushes_{0};
+  std::atomic<bool> allow_all_commands_{false};
 };
 
 }  // namespace basalt

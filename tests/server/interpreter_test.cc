@@ -258,6 +258,12 @@ TEST_F(InterpreterTest, MemoryHasALimit) {
   EXPECT_THAT(
       Eval("local t={} while true do local ok,e=pcall(string.rep,'x',1e7) t[#t+1]=e if #t>5 then return #t end end"),
       testing::AnyOf(StartsWith(":"), HasSubstr("not enough memory")));
+  EXPECT_THAT(Eval("local t={'x'} for i=1,100 do t={t,t} end return cjson.encode(t)"), HasSubstr("not enough memory"));
+  EXPECT_THAT(Eval("cjson.encode_keep_buffer(false) local t={'x'} for i=1,100 do t={t,t} end "
+                   "return tostring(pcall(cjson.encode, t))"),
+              "$5\r\nfalse\r\n");
+  EXPECT_THAT(Eval("local t={string.rep('x',1e6)} for i=1,12 do t={t,t} end return cmsgpack.pack(t)"),
+              HasSubstr("not enough memory"));
   EXPECT_EQ(Eval("return 1"), ":1\r\n");
   EXPECT_LT(interpreter.memory_bytes(), 1024u * 1024);
 }
@@ -305,6 +311,8 @@ TEST_F(InterpreterTest, NothingCatchesAnUnwinding) {
            "local t = setmetatable({}, {__index=function() while true do end end}) while true do pcall(function() "
            "return t.x end) end",
            "while true do pcall(table.sort, {3,2,1}, function() while true do end end) end",
+           "return string.find(string.rep('a', 300), string.rep('a*', 30) .. 'b')",
+           "while true do pcall(string.gsub, string.rep('a', 300), string.rep('a-', 30) .. 'b', '') end",
        }) {
     host.ticks = 0;
     host.unwind_at_tick = 5;
