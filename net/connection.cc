@@ -129,12 +129,11 @@ bool Connection::OnParked(uint64_t sequence, InputBuffer input, OutputBuffer rep
     CHECK_EQ(input.size(), 0u);  // parked again without having come back: the first time gave us the buffer
   }
   parked_ = true;
-  resumed_ = false;
   peer_end_ = peer_end;
   if (closed_) return false;
   settings_ = settings;
   output_.AppendBuffer(std::move(replies));
-  AppendWaitingPushes();
+  ReleaseHeldPushes();
   return true;
 }
 
@@ -142,7 +141,7 @@ void Connection::TakeBack(CommandBatch& batch) {
   CHECK(batch_out_) << "a batch came back twice";
   CHECK(batch.conn == id_ && batch.sequence == sequence_) << "a foreign batch came back";
   CHECK(client_ == nullptr);
-  batch_out_ = parked_ = resumed_ = false;
+  batch_out_ = parked_ = false;
   if (!closed_) settings_ = batch.settings;
 }
 
@@ -152,7 +151,12 @@ void Connection::TakeReplies(CommandBatch& batch) {
   } else {
     output_.AppendBuffer(std::move(batch.replies));
   }
-  AppendWaitingPushes();
+  ReleaseHeldPushes();
+}
+
+void Connection::ReleaseHeldPushes() {
+  holds_pushes_ = false;
+  if (!held_pushes_.empty()) output_.AppendBuffer(std::move(held_pushes_));
 }
 
 void Connection::Recycle(BatchPool& batches) {
@@ -170,31 +174,16 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
   hold_bytes_ = kHoldBytes;
 }
 
-void Connection::OnPush(std::shared_ptr<const std::string> bytes, PushOrder order) {
+void Connection::OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   if (closed_ || ending_ != Ending::kNo) return;
-  if (order == PushOrder::kBehindReplies && batch_out_ && (!parked_ || resumed_)) {
-    waiting_push_bytes_ += bytes->size();
-    waiting_pushes_.push_back(std::move(bytes));
+  const bool behind = holds_pushes_ || (order == PushOrder::kBehindReplies && batch_out_ && !parked_);
+  OutputBuffer& to = behind ? held_pushes_ : output_;
+  // A message that is alone goes out from where it lies. More of them are better copied than written in many pieces.
+  if (to.empty() || bytes->size() >= OutputBuffer::kPinBytesMin) {
+    to.AppendPinned(*bytes, bytes);
   } else {
-    AppendPush(std::move(bytes));
+    to.Append(*bytes);
   }
-}
-
-void Connection::AppendPush(std::shared_ptr<const std::string> bytes) {
-  const std::string_view view = *bytes;
-  if (view.size() < OutputBuffer::kPinBytesMin) {
-    output_.Append(view);
-  } else {
-    output_.AppendPinned(view, std::move(bytes));
-  }
-}
-
-// Once the replies that they were waiting for are in the output.
-void Connection::AppendWaitingPushes() {
-  if (waiting_pushes_.empty()) return;
-  for (std::shared_ptr<const std::string>& bytes : waiting_pushes_) AppendPush(std::move(bytes));
-  waiting_pushes_ = {};
-  waiting_push_bytes_ = 0;
 }
 
 void Connection::FailProtocol(const std::string& text) {
@@ -276,8 +265,7 @@ void Connection::Close(CloseReason reason) {
   CHECK(!closed_);
   closed_ = reason;
   output_.Release();
-  waiting_pushes_ = {};
-  waiting_push_bytes_ = 0;
+  held_pushes_.Release();
   if (!batch_out_ && resting_) {
     if (continued_) client_ = std::move(resting_->client);
     continued_ = false;

@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "net/command_batch.h"
 #include "net/conn_id.h"
@@ -25,8 +24,8 @@ namespace basalt::net {
 //                            │   ▲ └──OnContinued──▶ to be resubmitted (NextBatch) ──▶ batch out
 //                            └OnParked─▶ parked: reads ahead, parses nothing; then OnReturned or OnContinued
 //
-// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out, or
-// behind them, as its PushOrder says. A parked batch has nothing to say until it is resumed.
+// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out, unless
+// its PushOrder says behind them, or pushes are held. A parked batch keeps no push back until they are.
 //
 // Owner: a slot of its WorkerThread. That thread only. Not destroyed while its batch is out.
 class Connection {
@@ -68,8 +67,6 @@ class Connection {
   // The batch stays away; its input buffer and the replies so far came back. False: it is back already.
   bool OnParked(uint64_t sequence, InputBuffer input, OutputBuffer replies, const ConnSettings& settings,
                 PeerEnd peer_end, BlockPool& blocks);
-  // The parked batch runs again, and will come back with replies.
-  void OnResumed(uint64_t sequence) { resumed_ = parked_ && sequence == sequence_; }
   // Gives an empty batch and blocks back to the pools. Call when the output has been offered to the socket.
   void Recycle(BatchPool& batches);
 
@@ -82,8 +79,10 @@ class Connection {
   // ---- Output ----
   const OutputBuffer& output() const { return output_; }
   void OnWritten(size_t bytes, uint64_t now_ns);
-  void OnPush(std::shared_ptr<const std::string> bytes, PushOrder order);
-  void Configure(const ConnSettings& settings) { settings_ = settings; }
+  void OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order);
+  // Pushes wait from now on until the batch that is out has come back with its replies.
+  void OnHoldPushes() { holds_pushes_ = batch_out_; }
+  void SetOutputLimit(const OutputLimit& limit) { settings_.output = limit; }
 
   // ---- Verdicts, after every event ----
   // PollEvents to wait for.
@@ -104,7 +103,9 @@ class Connection {
 
   uint64_t last_interaction_ns() const { return last_interaction_ns_; }
   uint64_t query_bytes() const { return input_.pending_bytes(); }
-  uint64_t output_bytes() const { return (output_.empty() ? 0 : output_.memory_bytes()) + waiting_push_bytes_; }
+  uint64_t output_bytes() const {
+    return (output_.empty() ? 0 : output_.memory_bytes()) + (held_pushes_.empty() ? 0 : held_pushes_.memory_bytes());
+  }
   void PublishCounters(uint32_t armed) const;
 
   // The end: no batch is given any more, and one that comes back is only stripped of its client.
@@ -121,8 +122,7 @@ class Connection {
 
   void TakeBack(CommandBatch& batch);
   void TakeReplies(CommandBatch& batch);
-  void AppendPush(std::shared_ptr<const std::string> bytes);
-  void AppendWaitingPushes();
+  void ReleaseHeldPushes();
   bool MayRead(uint64_t query_bytes_max) const;
   bool HoldsBack();
   void FailProtocol(const std::string& text);
@@ -136,8 +136,7 @@ class Connection {
   RespParser parser_;
   InputBuffer input_;  // lent to the batch while that is out and not parked
   OutputBuffer output_;
-  std::vector<std::shared_ptr<const std::string>> waiting_pushes_;  // for the replies of the batch that is out
-  uint64_t waiting_push_bytes_ = 0;
+  OutputBuffer held_pushes_;  // go behind the replies of the batch that is out
 
   BatchPtr resting_;       // continued, waiting to be submitted again; or returned, waiting for Recycle
   uint64_t sequence_ = 0;  // of the last batch
@@ -145,11 +144,11 @@ class Connection {
   bool batch_out_ = false;
   bool continued_ = false;  // resting_ has work left
   bool parked_ = false;
-  bool resumed_ = false;  // … and runs again
   PeerEnd peer_end_ = PeerEnd::kClosesClient;
 
   bool peer_ended_ = false;
   bool holding_ = false;
+  bool holds_pushes_ = false;
   bool query_limit_ = false;  // an incomplete command outgrew the query buffer
   Ending ending_ = Ending::kNo;
   std::optional<CloseReason> closed_;

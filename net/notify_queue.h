@@ -54,13 +54,17 @@ struct Parked {
 struct PushBytes {
   ConnId conn;
   std::shared_ptr<const std::string> bytes;
-  PushOrder order = PushOrder::kAtOnce;
+  PushOrder order;
 };
 
-// A parked batch runs again.
-struct BatchResumed {
+struct PushToManyClients {
+  std::shared_ptr<const std::vector<ConnId>> conns;
+  std::shared_ptr<const std::string> bytes;
+  PushOrder order;
+};
+
+struct HoldPushesOf {
   ConnId conn;
-  uint64_t sequence;
 };
 
 struct KillClient {
@@ -68,9 +72,9 @@ struct KillClient {
   CloseReason reason;
 };
 
-struct ConfigureClient {
+struct NewOutputLimit {
   ConnId conn;
-  std::unique_ptr<ConnSettings> settings;
+  std::unique_ptr<OutputLimit> limit;
 };
 
 // The rare rest: tunables, periodic tasks, shutdown.
@@ -78,8 +82,8 @@ struct RunTask {
   std::function<void(WorkerThread&)> task;
 };
 
-using WorkerEvent =
-    std::variant<BatchDone, NewClient, Parked, BatchResumed, PushBytes, KillClient, ConfigureClient, RunTask>;
+using WorkerEvent = std::variant<BatchDone, NewClient, Parked, PushBytes, PushToManyClients, HoldPushesOf, KillClient,
+                                 NewOutputLimit, RunTask>;
 
 // The one door into a worker: anyone pushes, the owner drains. A vector swapped under a mutex, and a pipe that makes
 // the owner's epoll return. A byte is written only by the push that finds the owner asleep, so a burst costs one

@@ -8,7 +8,6 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
-#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -17,6 +16,7 @@
 #include "server/latency_monitor.h"
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -105,10 +105,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), session);
-      break;
-    }
+    if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -171,16 +168,17 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return Ok();
+  return PubSub::CheckMayRun(session, spec);
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
 void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
   const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
-  if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
+  if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
+    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session);  // that the transaction has ended
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
   } else if (session.in_multi) {
     session.dirty_exec = true;
@@ -317,14 +315,13 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   net::CommandBatch& batch = thread.group->current();
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
-  const storage::DbIndex db = session.db;
   const auto from = batch.replies.End();
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
   const size_t outbox_mark = outbox.Mark();
   if (session.tracking != 0) {
-    if (batch.detached()) services_.transport->NoteResumed(batch);
+    if (batch.detached()) services_.transport->HoldPushes(batch.conn);
     services_.tracking.BeforeCommand(services_.storage, session, spec, argv, txn != nullptr ? &outbox : nullptr);
   }
   net::ReplyBuilder reply(&batch.replies, session.resp);
@@ -347,7 +344,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   if (!keeps_changes || RunsElsewhere(status)) outbox.RollbackTo(outbox_mark);
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
+  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
@@ -358,7 +355,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(context, command, db, thread.now_ns - started_ns, status);
+  Account(context, command, thread.now_ns - started_ns, status);
   if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
@@ -369,10 +366,13 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   return Ok();
 }
 
-// The keys that the command has changed are to leave the caches of clients, once it is committed.
+// The keys that the command has changed are to leave the caches of clients, once it is committed. (Those whose time had come
+// are ClientTracking::OnCommitted's to tell: nobody has changed them.)
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
-  auto add = [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); };
+  auto add = [&](const storage::CommandChange& change) {
+    if (change.exists || !change.expired) outbox.Invalidate(session.conn.id, change.key.key);
+  };
   txn.VisitCommandChanges([](void* context, const storage::CommandChange& change) { (*static_cast<decltype(add)*>(context))(change); },
                           &add);
 }
@@ -380,7 +380,6 @@ void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& se
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
   const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
-  const storage::DbIndex db = outer.session.db;
   const auto from = outer.reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
@@ -404,13 +403,13 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(context, command, db, MonotonicNs() - started_ns, status);
+  Account(context, command, MonotonicNs() - started_ns, status);
   return Ok();
 }
 
 // What a finished command leaves behind besides its reply.
-void CommandExecutor::Account(const CommandContext& context, const Command& command, storage::DbIndex db,
-                              uint64_t duration_ns, const Status& status) const {
+void CommandExecutor::Account(const CommandContext& context, const Command& command, uint64_t duration_ns,
+                              const Status& status) const {
   const CommandSpec& spec = *command.spec;
   const Session& session = context.session;
   if (context.keyspace_hits != 0) services_.stats.KeyspaceHit(context.keyspace_hits);
@@ -427,13 +426,13 @@ void CommandExecutor::Account(const CommandContext& context, const Command& comm
     services_.slowlog.Record(spec, context.argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
                              static_cast<size_t>(config.slowlog_max_len));
   }
-  if (context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);  // else it was shown when it began to wait
+  if (context.wake() == Wake::kFirstRun) ShowToMonitors(spec, context.argv, session);  // else it was shown when it began to wait
 }
 
-void CommandExecutor::ShowToMonitors(const CommandContext& context, storage::DbIndex db) const {
-  if (!services_.monitors.watched() || !MonitorHub::Shows(context.spec)) return;
-  const net::ConnInfo& conn = context.session.conn;
-  services_.monitors.Feed(context.spec, context.argv, db, conn.peer, conn.unix_socket);
+void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                     const Session& session) const {
+  if (!services_.monitors.watched() || !MonitorHub::Shows(spec)) return;
+  services_.monitors.Feed(spec, argv, session.db, session.conn.peer, session.conn.unix_socket);
 }
 
 // All locks of the prepared keys, or none.

@@ -44,6 +44,7 @@ enum CommandFlag : uint64_t {
   kCmdLockKeys = 1ull << 35,   // read-only to clients and gates, but runs in a WriteTxn under the locks of its keys (WATCH; PFCOUNT, which keeps what it computed)
   kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
   kCmdRepliesByPush = 1ull << 37,  // its replies go the way of messages (SUBSCRIBE): it runs once all earlier replies are sent
+  kCmdForSubscribers = 1ull << 38,  // a RESP2 connection with subscriptions may send it
 };
 
 enum class CommandGroup : uint8_t {

@@ -133,8 +133,11 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
+    pubsub.SetSink({.push = [this](net::ConnId conn, PubSub::Bytes bytes) { transport->Push(conn, std::move(bytes)); },
+                    .push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
+                    .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
-      for (const net::ConnId conn : conns) transport->Push(conn, message, net::PushOrder::kBehindReplies);
+      transport->PushToEach(conns, message, net::PushOrder::kBehindReplies);
     });
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
@@ -170,6 +173,14 @@ class Server::Impl {
       if (transport->Rebind(next.bind, static_cast<uint16_t>(next.port), &reason)) return true;
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
+    });
+    config.OnChange({"notify-keyspace-events"}, [this](const ConfigSnapshot& next, std::string*) {
+      pubsub.SetKeyEvents(next.notify_keyspace_events);
+      return true;
+    });
+    config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
+      for (const auto& client : clients.All()) transport->SetOutputLimit(client->conn.id, OutputLimitOf(next, *client));
+      return true;
     });
     config.OnChange({"loglevel"}, [](const ConfigSnapshot& next, std::string*) {
       SetLogLevel(next.loglevel);
@@ -224,6 +235,7 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
+  impl.pubsub.SetKeyEvents(config.current().notify_keyspace_events);
   impl.storage->SetExpireObserver(&impl.effects);
   if (!impl.OpenTransport(error)) return nullptr;
   impl.RegisterAppliers();

@@ -11,6 +11,7 @@
 #include "server/commands/help.h"
 #include "server/commands/tracking.h"
 #include "server/parked_registry.h"
+#include "server/pubsub.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -120,6 +121,7 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
 void KillClient(CommandContext& ctx, ClientInfo& client) {
   client.killed.store(true);
   ctx.services.clients.Remove(client.id);
+  ctx.services.pubsub.Drop(client.conn.id);
   if (ctx.services.transport != nullptr) ctx.services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
