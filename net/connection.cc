@@ -129,7 +129,6 @@ bool Connection::OnParked(uint64_t sequence, InputBuffer input, OutputBuffer rep
     CHECK_EQ(input.size(), 0u);  // parked again without having come back: the first time gave us the buffer
   }
   parked_ = true;
-  resumed_ = false;
   peer_end_ = peer_end;
   if (closed_) return false;
   settings_ = settings;
@@ -142,7 +141,7 @@ void Connection::TakeBack(CommandBatch& batch) {
   CHECK(batch_out_) << "a batch came back twice";
   CHECK(batch.conn == id_ && batch.sequence == sequence_) << "a foreign batch came back";
   CHECK(client_ == nullptr);
-  batch_out_ = parked_ = resumed_ = false;
+  batch_out_ = parked_ = false;
   if (!closed_) settings_ = batch.settings;
 }
 
@@ -177,8 +176,8 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
 
 void Connection::OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   if (closed_ || ending_ != Ending::kNo) return;
-  const bool behind_replies = order == PushOrder::kBehindReplies && batch_out_ && (!parked_ || resumed_);
-  OutputBuffer& to = holds_pushes_ || behind_replies ? held_pushes_ : output_;
+  const bool behind = holds_pushes_ || (order == PushOrder::kBehindReplies && batch_out_ && !parked_);
+  OutputBuffer& to = behind ? held_pushes_ : output_;
   // A message that is alone goes out from where it lies. More of them are better copied than written in many pieces.
   if (to.empty() || bytes->size() >= OutputBuffer::kPinBytesMin) {
     to.AppendPinned(*bytes, bytes);

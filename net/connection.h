@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "net/command_batch.h"
 #include "net/conn_id.h"
@@ -25,8 +24,8 @@ namespace basalt::net {
 //                            │   ▲ └──OnContinued──▶ to be resubmitted (NextBatch) ──▶ batch out
 //                            └OnParked─▶ parked: reads ahead, parses nothing; then OnReturned or OnContinued
 //
-// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out, or
-// behind them, as its PushOrder says or if pushes are held. A parked batch has nothing to say until it is resumed.
+// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out, unless
+// its PushOrder says behind them, or pushes are held. A parked batch keeps no push back until they are.
 //
 // Owner: a slot of its WorkerThread. That thread only. Not destroyed while its batch is out.
 class Connection {
@@ -68,8 +67,6 @@ class Connection {
   // The batch stays away; its input buffer and the replies so far came back. False: it is back already.
   bool OnParked(uint64_t sequence, InputBuffer input, OutputBuffer replies, const ConnSettings& settings,
                 PeerEnd peer_end, BlockPool& blocks);
-  // The parked batch runs again, and will come back with replies.
-  void OnResumed(uint64_t sequence) { resumed_ = parked_ && sequence == sequence_; }
   // Gives an empty batch and blocks back to the pools. Call when the output has been offered to the socket.
   void Recycle(BatchPool& batches);
 
@@ -88,10 +85,6 @@ class Connection {
   void SetOutputLimit(const OutputLimit& limit) { settings_.output = limit; }
 
   // ---- Verdicts, after every event ----
-  // What was asked is answered: the next thing to wait for is the next request.
-  bool awaits_request(uint64_t query_bytes_max) const {
-    return !batch_out_ && input_.size() == 0 && !input_.big_arg_open() && MayRead(query_bytes_max);
-  }
   // PollEvents to wait for.
   uint32_t Wants(uint64_t query_bytes_max) const;
   // More output is pending than the client's class allows at all. Asked before writing, so that one reply above the
@@ -151,7 +144,6 @@ class Connection {
   bool batch_out_ = false;
   bool continued_ = false;  // resting_ has work left
   bool parked_ = false;
-  bool resumed_ = false;  // … and runs again
   PeerEnd peer_end_ = PeerEnd::kClosesClient;
 
   bool peer_ended_ = false;

@@ -54,18 +54,13 @@ struct Parked {
 struct PushBytes {
   ConnId conn;
   std::shared_ptr<const std::string> bytes;
-  PushOrder order = PushOrder::kAtOnce;
-};
-
-// A parked batch runs again.
-struct BatchResumed {
-  ConnId conn;
-  uint64_t sequence;
+  PushOrder order;
 };
 
 struct PushToManyClients {
   std::shared_ptr<const std::vector<ConnId>> conns;
   std::shared_ptr<const std::string> bytes;
+  PushOrder order;
 };
 
 struct HoldPushesOf {
@@ -87,8 +82,8 @@ struct RunTask {
   std::function<void(WorkerThread&)> task;
 };
 
-using WorkerEvent = std::variant<BatchDone, NewClient, Parked, BatchResumed, PushBytes, PushToManyClients, HoldPushesOf,
-                                 KillClient, NewOutputLimit, RunTask>;
+using WorkerEvent = std::variant<BatchDone, NewClient, Parked, PushBytes, PushToManyClients, HoldPushesOf, KillClient,
+                                 NewOutputLimit, RunTask>;
 
 // The one door into a worker: anyone pushes, the owner drains. A vector swapped under a mutex, and a pipe that makes
 // the owner's epoll return. A byte is written only by the push that finds the owner asleep, so a burst costs one

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,14 +78,14 @@ class Transport {
   // answered.
   void Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end = PeerEnd::kClosesClient);
 
-  // A batch that was parked runs again: what is pushed from now on behind replies waits for its replies.
-  void NoteResumed(const CommandBatch& batch);
-
   // ---- Any thread. A connection that is gone is not an error. ----
   // Bytes that go out between replies (pub/sub, MONITOR, tracking): shared, not copied per client.
   void Push(ConnId conn, std::shared_ptr<const std::string> bytes, PushOrder order = PushOrder::kAtOnce);
   // As Push, to many connections of one worker, as one event. REQUIRES: not empty, all of the same worker.
-  void PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes);
+  void PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes,
+                  PushOrder order = PushOrder::kAtOnce);
+  // … of any workers.
+  void PushToEach(std::span<const ConnId> conns, const std::shared_ptr<const std::string>& bytes, PushOrder order);
   // What is pushed to the connection after this call goes out behind the replies of the batch that is out, instead of
   // in front of them: something among these replies must be read first. For the holder of that batch.
   void HoldPushes(ConnId conn);

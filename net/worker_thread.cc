@@ -186,9 +186,6 @@ bool WorkerThread::WriteOut(Slot& slot) {
 void WorkerThread::Update(Slot& slot) {
   Connection& conn = *slot.conn;
   if (conn.over_hard_limit()) return Close(slot, CloseReason::kOutputLimit);
-  // Who has read a reply may send the next request here and another one, of another client, behind it: they are to be
-  // found in this order. So the socket is watched before the reply can be read.
-  if (!conn.output().empty() && conn.awaits_request(tunables_.query_buffer_bytes_max) && !ArmFor(slot, kPollRead)) return;
   if (!WriteOut(slot)) return;
   conn.Recycle(batches_);
 
@@ -212,9 +209,8 @@ void WorkerThread::Update(Slot& slot) {
 }
 
 // False: the client is gone.
-bool WorkerThread::Arm(Slot& slot) { return ArmFor(slot, slot.conn->Wants(tunables_.query_buffer_bytes_max)); }
-
-bool WorkerThread::ArmFor(Slot& slot, uint32_t wants) {
+bool WorkerThread::Arm(Slot& slot) {
+  const uint32_t wants = slot.conn->Wants(tunables_.query_buffer_bytes_max);
   // What is armed for nothing reports once and is ignored; that is cheaper than taking it back.
   if (wants == slot.armed || wants == kPollNone) return true;
   Add(counters_.controls, 1);
@@ -369,10 +365,6 @@ void WorkerThread::On(Parked& event) {
   Update(*slot);
 }
 
-void WorkerThread::On(BatchResumed& event) {
-  if (Slot* slot = Find(event.conn)) slot->conn->OnResumed(event.sequence);
-}
-
 void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   Slot* slot = Find(id);
   if (!slot || slot->fd < 0) return;
@@ -383,7 +375,7 @@ void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::str
 void WorkerThread::On(PushBytes& event) { PushTo(event.conn, event.bytes, event.order); }
 
 void WorkerThread::On(PushToManyClients& event) {
-  for (const ConnId& id : *event.conns) PushTo(id, event.bytes, PushOrder::kAtOnce);
+  for (const ConnId& id : *event.conns) PushTo(id, event.bytes, event.order);
 }
 
 void WorkerThread::On(HoldPushesOf& event) {

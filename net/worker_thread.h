@@ -102,7 +102,6 @@ class WorkerThread {
   void On(NewClient& event);
   void On(BatchDone& event);
   void On(Parked& event);
-  void On(BatchResumed& event);
   void On(PushBytes& event);
   void On(PushToManyClients& event);
   void On(HoldPushesOf& event);

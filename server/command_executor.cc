@@ -207,6 +207,7 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
   if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
+    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session);  // that the transaction has ended
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
   } else if (session.in_multi) {
     session.dirty_exec = true;
@@ -371,7 +372,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   net::CommandBatch& batch = thread.group->current();
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
-  const storage::DbIndex db = session.db;
   const auto from = batch.replies.End();
   session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
@@ -379,7 +379,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
   const size_t outbox_mark = outbox.Mark();
   if (session.tracking != 0) {
-    if (batch.detached()) services_.transport->NoteResumed(batch);
+    if (batch.detached()) services_.transport->HoldPushes(batch.conn);
     services_.tracking.BeforeCommand(services_.storage, session, spec, argv, txn != nullptr ? &outbox : nullptr);
   }
   net::ReplyBuilder reply(&batch.replies, session.resp);
@@ -413,7 +413,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
+  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
@@ -424,7 +424,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     services_.stats.RecordError(line);
     reply.Error(line);
   }
-  Account(context, command, db, thread.now_ns - started_ns, status);
+  Account(context, command, thread.now_ns - started_ns, status);
   if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
@@ -434,20 +434,21 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   return Ok();
 }
 
-// The keys that the command has changed are to leave the caches of clients, once it is committed.
+// The keys that the command has changed are to leave the caches of clients, once it is committed. (Those whose time had come
+// are ClientTracking::OnCommitted's to tell: nobody has changed them.)
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
-  storage::VisitCommandChanges(
-      txn, [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); });
+  storage::VisitCommandChanges(txn, [&](const storage::CommandChange& change) {
+    if (change.exists || !change.expired) outbox.Invalidate(session.conn.id, change.key.key);
+  });
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
-  const storage::DbIndex db = outer.session.db;
   NestedCall call;
   net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
   return RunInside(outer, command, argv, reply, &call, [&](const CommandContext& context) {
     if (!call.error.empty()) services_.stats.RecordError(call.error);
-    Account(context, command, db, call.duration_ns, call.error.empty() ? Ok() : Status::Message(call.error));
+    Account(context, command, call.duration_ns, call.error.empty() ? Ok() : Status::Message(call.error));
   });
 }
 
@@ -497,8 +498,8 @@ Status CommandExecutor::RunInside(CommandContext& outer, const Command& command,
 }
 
 // What a finished command leaves behind besides its reply.
-void CommandExecutor::Account(const CommandContext& context, const Command& command, storage::DbIndex db,
-                              uint64_t duration_ns, const Status& status) const {
+void CommandExecutor::Account(const CommandContext& context, const Command& command, uint64_t duration_ns,
+                              const Status& status) const {
   const CommandSpec& spec = *command.spec;
   const Session& session = context.session;
   if (context.keyspace_hits != 0) services_.stats.KeyspaceHit(context.keyspace_hits);
@@ -516,13 +517,13 @@ void CommandExecutor::Account(const CommandContext& context, const Command& comm
     services_.slowlog.Record(spec, context.argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
                              static_cast<size_t>(config.slowlog_max_len));
   }
-  if (context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);  // else it was shown when it began to wait
+  if (context.wake() == Wake::kFirstRun) ShowToMonitors(spec, context.argv, session);  // else it was shown when it began to wait
 }
 
-void CommandExecutor::ShowToMonitors(const CommandContext& context, storage::DbIndex db) const {
-  if (!services_.monitors.watched() || !MonitorHub::Shows(context.spec)) return;
-  const net::ConnInfo& conn = context.session.conn;
-  services_.monitors.Feed(context.spec, context.argv, db, conn.peer, conn.unix_socket);
+void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                     const Session& session) const {
+  if (!services_.monitors.watched() || !MonitorHub::Shows(spec)) return;
+  services_.monitors.Feed(spec, argv, session.db, session.conn.peer, session.conn.unix_socket);
 }
 
 // All locks of the prepared keys, or none.

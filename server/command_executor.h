@@ -76,12 +76,11 @@ class CommandExecutor {
   Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
-  void Account(const CommandContext& context, const Command& command, storage::DbIndex db, uint64_t duration_ns,
-               const Status& status) const;
+  void Account(const CommandContext& context, const Command& command, uint64_t duration_ns, const Status& status) const;
   // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
   bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
   void Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const;
-  void ShowToMonitors(const CommandContext& context, storage::DbIndex db) const;
+  void ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);
 

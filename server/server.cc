@@ -149,7 +149,7 @@ class Server::Impl {
     pubsub.SetSink({.push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
                     .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
-      for (const net::ConnId conn : conns) transport->Push(conn, message, net::PushOrder::kBehindReplies);
+      transport->PushToEach(conns, message, net::PushOrder::kBehindReplies);
     });
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
