@@ -8,7 +8,7 @@ import unittest
 from types import SimpleNamespace
 
 from library import RECORDED, recorded
-from capacity_lib import load, memtier, profile
+from capacity_lib import load, memtier, memtier_output, profile
 from capacity_lib.failure import Failure
 
 SERVER = SimpleNamespace(name="basalt", host="127.0.0.1", port=6379, user=None, password=None)
@@ -16,7 +16,7 @@ HELP = " ".join(memtier.REQUIRED) + " --rate-limiting --hdr-file-prefix"
 
 
 def complaints(name):
-    seen = memtier.Complaints()
+    seen = memtier_output.Complaints()
     for line in recorded(name).replace("\r", "\n").split("\n"):
         seen.line(line)
     return seen
@@ -33,9 +33,9 @@ def pretend(folder, version, usage):
 
 class Json(unittest.TestCase):
     def test_one_process_is_read_as_memtier_itself_counts(self):
-        document = memtier.read_json(os.path.join(RECORDED, "rate.json.recorded"))
+        document = memtier_output.read_json(os.path.join(RECORDED, "rate.json.recorded"))
         totals = document["ALL STATS"]["Totals"]
-        found = memtier.merge([document])
+        found = memtier_output.merge([document])
         self.assertEqual(totals["Count"], found["count"])
         self.assertAlmostEqual(totals["Ops/sec"], found["ops_per_s"], delta=0.01 * totals["Ops/sec"])
         for name, key in (("p50", "p50.00"), ("p90", "p90.00"), ("p99", "p99.00"), ("p99.9", "p99.90")):
@@ -48,15 +48,15 @@ class Json(unittest.TestCase):
         )
 
     def test_two_processes_add_up(self):
-        document = memtier.read_json(os.path.join(RECORDED, "rate.json.recorded"))
-        one, two = memtier.merge([document]), memtier.merge([document, document])
+        document = memtier_output.read_json(os.path.join(RECORDED, "rate.json.recorded"))
+        one, two = memtier_output.merge([document]), memtier_output.merge([document, document])
         self.assertEqual(2 * one["count"], two["count"])
         self.assertAlmostEqual(2 * one["ops_per_s"], two["ops_per_s"], delta=0.2)
         self.assertEqual(one["latency_ms"], two["latency_ms"])
         self.assertEqual([2 * ops for ops in one["per_second"]["ops"]], two["per_second"]["ops"])
 
     def test_commands_have_figures_of_their_own(self):
-        found = memtier.merge([memtier.read_json(os.path.join(RECORDED, "commands.json.recorded"))])
+        found = memtier_output.merge([memtier_output.read_json(os.path.join(RECORDED, "commands.json.recorded"))])
         self.assertEqual({"HSET", "HGETALL"}, set(found["by_command"]))
         self.assertAlmostEqual(
             2, found["by_command"]["HSET"]["ops_per_s"] / found["by_command"]["HGETALL"]["ops_per_s"], delta=0.1
@@ -64,18 +64,18 @@ class Json(unittest.TestCase):
         self.assertGreater(found["by_command"]["HSET"]["bytes_sent"], 100 * found["by_command"]["HSET"]["ops_per_s"])
 
     def test_a_run_in_which_nothing_was_answered_has_no_latencies(self):
-        found = memtier.merge([memtier.read_json(os.path.join(RECORDED, "lost.json.recorded"))])
+        found = memtier_output.merge([memtier_output.read_json(os.path.join(RECORDED, "lost.json.recorded"))])
         self.assertEqual((0, None, None), (found["count"], found["latency_ms"]["p99"], found["latency_ms"]["max"]))
 
     def test_no_number_is_no_json(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write('{"a": -nan, "b": inf, "c": "nan"}')
             file.flush()
-            self.assertEqual({"a": None, "b": None, "c": "nan"}, memtier.read_json(file.name))
+            self.assertEqual({"a": None, "b": None, "c": "nan"}, memtier_output.read_json(file.name))
             file.write("{")
             file.flush()
-            self.assertIsNone(memtier.read_json(file.name))
-        self.assertIsNone(memtier.read_json("/no/such/file"))
+            self.assertIsNone(memtier_output.read_json(file.name))
+        self.assertIsNone(memtier_output.read_json("/no/such/file"))
 
 
 class Stderr(unittest.TestCase):
@@ -105,8 +105,8 @@ class Stderr(unittest.TestCase):
         self.assertTrue(seen.enough())
 
     def test_many_error_replies_end_a_step_early(self):
-        seen = memtier.Complaints()
-        for _ in range(memtier.REPLIES_MAX):
+        seen = memtier_output.Complaints()
+        for _ in range(memtier_output.REPLIES_MAX):
             seen.line("server 127.0.0.1:1 handle error response: -MISCONF no space")
         self.assertTrue(seen.enough())
 
@@ -197,8 +197,15 @@ class CommandLine(unittest.TestCase):
         server = SimpleNamespace(**{**vars(SERVER), "password": "geheim", "user": "ada"})
         words, _ = self.words(load.of(profile.named("quick"), 1000, 100, 10, 1, 5), server)
         self.assertIn("ada:geheim", words)
-        self.assertNotIn("geheim", memtier.shown(words))
-        self.assertNotIn("/tmp/x.json", memtier.shown(words))
+        self.assertNotIn("geheim", " ".join(memtier.without_secrets(words)))
+        self.assertNotIn("/tmp/x.json", memtier.without_secrets(words))
+
+    def test_an_offered_rate_is_shared_out_evenly(self):
+        found = memtier.parts(load.of(profile.named("cache"), 1000, 200, 50, 1, 5, rate=10_000))
+        self.assertEqual(memtier.STAGGERED, len(found))
+        self.assertEqual(50, sum(one.clients for one in found))
+        self.assertAlmostEqual(10_000, sum(one.rate for one in found))
+        self.assertEqual({200.0}, {one.rate / one.clients for one in found})
 
 
 if __name__ == "__main__":

@@ -24,15 +24,10 @@ class Stop:
 class Child:
     """One generator process. on_line(text) is called for each line of its stderr (\\r ends one too), on a thread of its own."""
 
-    def __init__(self, command, on_line, environment=None):
+    def __init__(self, command, on_line):
         # A session of its own: Ctrl-C reaches us only, and we decide what becomes of the measurement.
         self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=environment,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
         )
         self.output = b""
         self.readers = [

@@ -16,7 +16,7 @@ LOST = [
     "no offered rates: the knee is the best of the closed-loop points",
     "no mixed load: commands run one after another, each for its share of the time, and the slowest one's percentiles count",
     "no p90 and no p99.9, no distribution, no figures by the second",
-    "keys are drawn uniformly, and values are all the same",
+    "keys are drawn uniformly, also those that are loaded, so that a third of them stays missing; values are all the same",
 ]
 CALIBRATION = 5000  # requests that tell how many are needed for the time asked
 
@@ -62,36 +62,20 @@ class RedisBenchmark:
             word.replace("__key__", load.prefix + "__rand_int__").replace("__data__", value) for word in text.split()
         ]
 
-    def command(self, load, server, requests, words):
-        line = [
-            self.path,
-            "-h",
-            server.host,
-            "-p",
-            str(server.port),
-            "-c",
-            str(load.clients),
-            "-P",
-            str(load.pipeline),
-            "-r",
-            str(load.keys),
-            "-n",
-            str(requests),
-            "--csv",
-            "--precision",
-            "3",
-        ]
+    def command(self, load, server, requests, words, password="…"):
+        """The command line; without a password, one to show."""
+        options = {"-h": server.host, "-p": server.port, "-c": load.clients, "-P": load.pipeline}
+        options.update({"-r": load.keys, "-n": requests, "--precision": 3})
         if self.threads > 1:
-            line += ["--threads", str(self.threads)]
+            options["--threads"] = self.threads
         if server.user:
-            line += ["--user", server.user]
-        environment = dict(os.environ)
+            options["--user"] = server.user
         if server.password is not None:
-            environment["REDISCLI_AUTH"] = server.password
-        return line + words, environment
+            options["-a"] = password
+        return [self.path, "--csv"] + [str(word) for pair in options.items() for word in pair] + words
 
     def once(self, load, server, stop, requests, words, seen, limit):
-        line, environment = self.command(load, server, requests, words)
+        line = self.command(load, server, requests, words, server.password)
         complaints = []
 
         def complain(text):
@@ -105,11 +89,10 @@ class RedisBenchmark:
             elif re.search(r"Connection|connect|closed", text):
                 seen.lost(text)
 
-        child = children.Child(line, complain, environment)
+        child = children.Child(line, complain)
         complete = children.wait([child], limit, lambda: bool(stop))
         text = child.output.decode(errors="replace")
-        # It tells of an error reply on its stdout, and ends.
-        for found in re.findall(r"Error from server: (.*)", text):
+        for found in re.findall(r"Error from server: (.*)", text):  # some versions tell it on stdout
             seen.reply(found)
         row = parse_csv(text)
         if row is None and not seen and complete:
@@ -138,20 +121,14 @@ class RedisBenchmark:
             spent += time.monotonic() - began
             rows.append((requests, words[0].upper(), row))
         measurement = summed(rows)
-        line, _ = self.command(load, server, "N", ["…"])
-        measurement.update(
-            {
-                "started": started,
-                "offered": None,
-                "errors": seen.document(),
-                "interrupted": bool(stop),
-                "generator_cpu": round((children.cpu_seconds() - cpu) / max(spent, 0.1), 3),
-                "command": "; ".join(
-                    " ".join(line[:-1] + [w if len(w) < 40 else "…" for w in words]) for _, words in commands
-                ),
-            }
-        )
+        measurement["started"], measurement["offered"] = started, None
+        measurement["errors"], measurement["interrupted"] = seen.document(), bool(stop)
+        measurement["generator_cpu"] = round((children.cpu_seconds() - cpu) / max(spent, 0.1), 3)
+        measurement["command"] = "; ".join(self.shown(load, server, words) for _, words in commands)
         return measurement
+
+    def shown(self, load, server, words):
+        return " ".join(self.command(load, server, "N", [word if len(word) < 40 else "…" for word in words]))
 
 
 def parse_csv(text):

@@ -152,19 +152,22 @@
   }
 
   const all = () => data.charts.forEach(draw);
-  function resize(width) {
-    drawn.forEach((instance) => instance.resize(width ? {width: width(instance)} : undefined));
+  function resize(sizes) {
+    drawn.forEach((instance) => instance.resize(sizes ? sizes(instance.getDom()) : undefined));
     all();
+  }
+
+  // On A4 two plots are beside each other, about 320 CSS pixels each; a wide one is twice that. The layout of the page is still the
+  // screen's when this is asked, so the sizes are said here; report.css has the same height.
+  function onPaper(place) {
+    const bars = parseInt(place.style.minHeight, 10);
+    return {width: place.closest('figure.wide') ? 640 : 300, height: bars || 250};
   }
 
   all();
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', all);
   let waiting;
   addEventListener('resize', () => { clearTimeout(waiting); waiting = setTimeout(() => resize(), 100); });
-  // Two plots beside each other on A4: about 320 CSS pixels each, a wide one twice that.
-  addEventListener('beforeprint', () => {
-    printing = true;
-    resize((instance) => instance.getDom().closest('figure.wide') ? 640 : 310);
-  });
+  addEventListener('beforeprint', () => { printing = true; resize(onPaper); });
   addEventListener('afterprint', () => { printing = false; resize(); });
 })();
