@@ -182,7 +182,8 @@ Status CommandExecutor::CheckGates(Session& session, const Command& command, std
   }
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
-  return CheckResources(needs_memory ? flags | kCmdDenyOom : flags);
+  BASALT_RETURN_IF_ERROR(CheckResources(needs_memory ? flags | kCmdDenyOom : flags));
+  return PubSub::CheckMayRun(session, spec);
 }
 
 Status CommandExecutor::OutOfMemory() { return Status::Message("OOM command not allowed when used memory > 'maxmemory'."); }
@@ -195,14 +196,12 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return PubSub::CheckMayRun(session, spec);
+  return Ok();
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
 void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
   const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
-  session.grant.Release();  // it may have waited for them, and be refused now that it has them
-  session.needs_gate = false;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
   if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
