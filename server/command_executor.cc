@@ -34,6 +34,11 @@ constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
 Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
 
+// Those of all commands that will run.
+uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
+  return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
+}
+
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
 }
@@ -134,7 +139,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  const uint64_t flags = FlagsOf(*spec, session);
   error = CheckGates(session, *spec, flags);
   if (!error.ok()) {
     Refuse(batch, session, command, error);
@@ -228,8 +233,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
   if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
 
-  const uint64_t flags = spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
-  if (PubSub::MustSendFirst(session, spec, flags)) {
+  if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
     return Next::kTakenOff;
   }

@@ -45,6 +45,7 @@ enum CommandFlag : uint64_t {
   kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
   kCmdRepliesByPush = 1ull << 37,  // its replies are pushes (SUBSCRIBE): CLIENT REPLY does not silence them
   kCmdForSubscribers = 1ull << 38,  // a RESP2 connection with subscriptions may send it
+  kCmdAfterPushes = 1ull << 39,  // it ends pushes or changes their form (UNSUBSCRIBE, HELLO): those that are held are sent first
 };
 
 enum class CommandGroup : uint8_t {
