@@ -36,6 +36,11 @@ constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
 Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
 
+// Those of all commands that will run.
+uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
+  return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
+}
+
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
 }
@@ -152,7 +157,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  uint64_t flags = FlagsOf(*spec, session);
   if (spec->actual_flags != nullptr) flags = spec->actual_flags({*spec, argv, session, services_});
   error = session.refusal.ok() ? CheckGates(session, *command, argv, flags) : std::exchange(session.refusal, Ok());
   if (!error.ok()) {
@@ -260,8 +265,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
   if (session.rerun.with_gate) preparation.exclusive = preparation.uses_txn = true;
 
-  const uint64_t flags = spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
-  if (PubSub::MustSendFirst(session, spec, flags)) {
+  if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
     return Next::kTakenOff;
   }

@@ -95,10 +95,6 @@ Status PubSub::CheckMayRun(const Session& session, const CommandSpec& spec) {
                          "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
 }
 
-bool PubSub::MustSendFirst(const Session& session, const CommandSpec& spec, uint64_t flags) {
-  return session.pushes_held && (flags & kCmdForSubscribers) != 0 && spec.channels.use != ChannelSpec::Use::kSubscribe;
-}
-
 void PubSub::SetSink(Sink sink) { sink_ = std::move(sink); }
 
 PubSub::Subscriber* PubSub::Find(const net::ConnId& conn) const {
@@ -230,10 +226,10 @@ void PubSub::UnsubscribeAll(Session& session, TopicKind kind, net::ReplyBuilder&
 
 void PubSub::OnRespVersion(Session& session) {
   if (!session.info->subscribed()) return;
-  HoldPushes(session);
   const std::lock_guard lock(mu_);
   Subscriber* const subscriber = Find(session.conn.id);
   if (subscriber == nullptr || subscriber->resp == session.resp) return;
+  HoldPushes(session);  // under the lock: none in the old form is among them
   subscriber->resp = session.resp;
   for (const auto& of_kind : subscriber->topics) {
     for (const auto& [topic, place] : of_kind) topic->groups.clear();

@@ -33,7 +33,7 @@ inline constexpr size_t kTopicKinds = 3;
 // A confirmation is a reply, messages come through the queue of the worker, and in this order the client sees them:
 //   - Messages pushed before an unsubscribe are in the queue in front of the batch with its confirmation.
 //   - Before a subscribe registers, the pushes of its connection are held until the batch has come back: no message
-//     overtakes the confirmation. While they are held nothing may unsubscribe (MustSendFirst), or they would come late.
+//     overtakes the confirmation. While they are held nothing may unsubscribe (kCmdAfterPushes), or they would come late.
 //
 // A message is encoded once per form (RESP version, pattern) and handed to each worker as one event, with the list of
 // its subscribers, which is kept until someone comes or goes.
@@ -53,10 +53,6 @@ class PubSub {
 
   // Why a connection that has subscriptions may not run the command, if so: RESP2 cannot tell messages from replies.
   static Status CheckMayRun(const Session& session, const CommandSpec& spec);
-
-  // Whether the replies so far (and then the pushes that are held) must be sent before the command runs. `flags`: of
-  // the command, or of all that EXEC runs.
-  static bool MustSendFirst(const Session& session, const CommandSpec& spec, uint64_t flags);
 
   // ---- For the holder of the Session; its ClientInfo shows the new counts afterwards ----
   // Subscribes to each name, and confirms each.

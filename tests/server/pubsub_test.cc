@@ -96,17 +96,6 @@ TEST_F(PubSubTest, PushesAreHeldBeforeTheFirstMessageCanCome) {
   pubsub_.Publish(Kind::kChannel, "c", "x");
   ASSERT_EQ(received_[client->conn.id].size(), 2u);
   EXPECT_EQ(received_[client->conn.id][0], "hold");
-  // While they are, only what adds to it may run.
-  constexpr CommandSpec kSubscribe = {.name = "subscribe",
-                                      .flags = kCmdForSubscribers,
-                                      .channels = ChannelSpec::All(ChannelSpec::Use::kSubscribe)};
-  constexpr CommandSpec kReset = {.name = "reset", .flags = kCmdForSubscribers};
-  constexpr CommandSpec kGet = {.name = "get"};
-  EXPECT_FALSE(PubSub::MustSendFirst(*client, kSubscribe, kSubscribe.flags));
-  EXPECT_TRUE(PubSub::MustSendFirst(*client, kReset, kReset.flags));
-  EXPECT_FALSE(PubSub::MustSendFirst(*client, kGet, kGet.flags));
-  client->pushes_held = false;
-  EXPECT_FALSE(PubSub::MustSendFirst(*client, kReset, kReset.flags));
 }
 
 TEST_F(PubSubTest, ANewVersionOfRespHoldsPushesAndChangesTheirForm) {
