@@ -43,6 +43,12 @@ net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& sessio
   return settings;
 }
 
+void AboutToSend(const ConfigSnapshot& config, net::CommandBatch& batch) {
+  Session& session = static_cast<Session&>(*batch.client);
+  batch.settings = SettingsOf(config, session);
+  session.pushes_held = false;
+}
+
 net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& info) {
   const ConfigSnapshot& config = services_.config.current();
   if (services_.clients.size() >= static_cast<size_t>(config.maxclients)) {

@@ -34,4 +34,7 @@ net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& c
 // The connection settings that follow from the configuration and the client's state.
 net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session);
 
+// For the holder of a batch, before its replies go to the connection: settings go with them, and release held pushes.
+void AboutToSend(const ConfigSnapshot& config, net::CommandBatch& batch);
+
 }  // namespace basalt

@@ -8,6 +8,7 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
+#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -32,6 +33,11 @@ constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
 constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
 Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
+
+// Those of all commands that will run.
+uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
+  return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
+}
 
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
@@ -133,7 +139,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  const uint64_t flags = FlagsOf(*spec, session);
   error = CheckGates(session, *spec, flags);
   if (!error.ok()) {
     Refuse(batch, session, command, error);
@@ -227,8 +233,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
   if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
 
-  // What was said before is sent before it is said by a message.
-  if (spec.Has(kCmdRepliesByPush) && !thread.group->current().replies.empty()) {
+  if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
     return Next::kTakenOff;
   }
@@ -355,7 +360,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     reply.Error(line);
   }
   Account(context, command, db, thread.now_ns - started_ns, status);
-  if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
+  if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
     thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
@@ -468,7 +473,9 @@ CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
-  services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
+  net::BatchPtr batch = thread.group->TakeCurrent();
+  AboutToSend(services_.config.current(), *batch);
+  services_.parked.Park(std::move(batch), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }
 

@@ -10,7 +10,6 @@
 #include "server/client_handler.h"
 #include "server/config_table.h"
 #include "server/services.h"
-#include "server/session.h"
 #include "server/status.h"
 #include "storage/storage.h"
 
@@ -21,11 +20,6 @@ namespace {
 // A group ends at whichever comes first. Larger groups would save little more and make each waiter later.
 constexpr size_t kGroupBytesMax = 64 * 1024;
 constexpr uint64_t kGroupAgeMaxNs = 150'000;
-
-// The connection gets them with the batch, however far that is.
-void RefreshSettings(const Services& services, net::CommandBatch& batch) {
-  batch.settings = SettingsOf(services.config.current(), static_cast<const Session&>(*batch.client));
-}
 
 }  // namespace
 
@@ -56,7 +50,7 @@ void CommitGroup::End(Then then, net::Lane lane) {
   member.ended = true;
   member.then = then;
   member.lane = lane;
-  RefreshSettings(services_, *member.batch);
+  if (then != Then::kResubmit) AboutToSend(services_.config.current(), *member.batch);
   if (member.dependents > 0) return;
   ready_.push_back(std::move(member));
   members_.pop_back();
@@ -66,7 +60,6 @@ net::BatchPtr CommitGroup::TakeCurrent() {
   CHECK(!HasPending() && members_.size() == 1 && !members_.back().ended);
   net::BatchPtr batch = std::move(members_.back().batch);
   members_.pop_back();
-  RefreshSettings(services_, *batch);
   return batch;
 }
 

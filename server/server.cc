@@ -135,8 +135,7 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
-    pubsub.SetSink({.push = [this](net::ConnId conn, PubSub::Bytes bytes) { transport->Push(conn, std::move(bytes)); },
-                    .push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
+    pubsub.SetSink({.push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
                     .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;

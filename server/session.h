@@ -59,6 +59,7 @@ class Session final : public net::ClientState {
   bool no_touch = false;
   bool monitor = false;
   bool close_after_reply = false;
+  bool pushes_held = false;  // until the replies so far are sent (net::Transport::HoldPushes)
 
   // ---- MULTI ----
   bool in_multi = false;

@@ -196,7 +196,8 @@ constexpr CommandSpec kCommands[] = {
      .handler = Echo},
     {.name = "hello",
      .arity = -1,
-     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy,
+     .flags =
+         kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy | kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .syntax = "[protover:integer [AUTH (username password)] [SETNAME clientname]]",
      .since = "6.0.0",
@@ -230,7 +231,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "reset",
      .arity = 1,
      .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdAllowBusy | kCmdImmediate |
-              kCmdForSubscribers,
+              kCmdForSubscribers | kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .since = "6.2.0",
      .complexity = "O(1)",

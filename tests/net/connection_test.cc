@@ -283,6 +283,20 @@ TEST_F(ConnectionRules, NothingIsReadWhileTheBatchIsOut) {
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollRead | kPollWrite);
 }
 
+TEST_F(ConnectionRules, HeldPushesStandBehindTheReplies) {
+  BatchPtr batch = Feed("PING\r\n");
+  conn_.OnPush(Shared("+before\r\n"));
+  conn_.OnHoldPushes();
+  conn_.OnPush(Shared("+held\r\n"));
+  conn_.OnPush(Shared("+too\r\n"));
+  EXPECT_EQ(conn_.output().ToString(), "+before\r\n");
+  EXPECT_GT(conn_.output_bytes(), conn_.output().memory_bytes()) << "they count";
+  Return(std::move(batch), "+PONG\r\n");
+  EXPECT_EQ(conn_.output().ToString(), "+before\r\n+PONG\r\n+held\r\n+too\r\n");
+  conn_.OnPush(Shared("+after\r\n"));
+  EXPECT_TRUE(conn_.output().ToString().ends_with("+too\r\n+after\r\n"));
+}
+
 TEST_F(ConnectionRules, AClosedClientWaitsForItsBatch) {
   BatchPtr batch = Feed("PING\r\n");
   conn_.Close(CloseReason::kIdle);
