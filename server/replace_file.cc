@@ -30,7 +30,8 @@ bool ReplaceFile(const std::string& path, const std::string& bytes, std::string*
   if (::fchmod(fd, mode) != 0 || ::fsync(fd) != 0) return fail(fd);
   ::close(fd);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(-1);
-  const int folder = ::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     (void)::fsync(folder);
     ::close(folder);

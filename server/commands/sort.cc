@@ -81,8 +81,10 @@ struct SortOptions {
   }
 };
 
-// BY and GET may name any key: `may_read_any_key` says whether the user may.
-Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, bool may_read_any_key, SortOptions* options) {
+// BY and GET may name any key: whether the user may.
+enum class AnyKey : uint8_t { kAllowed, kDenied };
+
+Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, AnyKey any_key, SortOptions* options) {
   const auto denied = [](std::string_view option) {
     return Status::Message("ERR " + std::string(option) + " option of SORT denied due to insufficient ACL permissions.");
   };
@@ -103,10 +105,10 @@ Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, 
       options->store_at = ++i;
     } else if (EqualsIgnoreCase(argv[i], "BY") && left >= 1) {
       options->by.assign(1, Pattern(argv[++i]));
-      if (options->by[0].names_keys() && !may_read_any_key) return denied("BY");
+      if (options->by[0].names_keys() && any_key == AnyKey::kDenied) return denied("BY");
       options->keeps_order = options->keeps_order || !options->by[0].names_keys();  // a later BY does not undo it
     } else if (EqualsIgnoreCase(argv[i], "GET") && left >= 1) {
-      if (!may_read_any_key) return denied("GET");
+      if (any_key == AnyKey::kDenied) return denied("GET");
       options->gets.emplace_back(argv[++i]);
     } else {
       return ErrorCode::kSyntax;
@@ -441,11 +443,11 @@ class Sort {
   RecordPtr value_record_;
 };
 
-// Only asked for where it matters.
-bool MayReadAnyKey(const CommandContext& ctx) {
+AnyKey MayReadAnyKey(const CommandContext& ctx) {
   const UserPtr& user = ctx.session.user;
-  return user == nullptr || user->unrestricted() ||
-         user->MayUseAnyKey(ctx.services.commands.Of(ctx.spec), ctx.argv, kKeyAccess);
+  const bool allowed = user == nullptr || user->unrestricted() ||
+                       user->MayUseAnyKey(ctx.services.commands.Of(ctx.spec), ctx.argv, kKeyAccess);
+  return allowed ? AnyKey::kAllowed : AnyKey::kDenied;
 }
 
 Status SortCommand(CommandContext& ctx) {
@@ -460,7 +462,7 @@ Status SortCommand(CommandContext& ctx) {
 // and with other keys to read not before these are committed (that is what a reader without keys waits for).
 void PrepareSort(const PrepareInput& input, Preparation* preparation) {
   SortOptions options;
-  if (!ParseSortOptions(input.argv, MayStore(input.spec), true, &options).ok()) return;  // it will answer the error
+  if (!ParseSortOptions(input.argv, MayStore(input.spec), AnyKey::kAllowed, &options).ok()) return;  // it will answer the error
   if (options.stores()) {
     PrepareFromRow(input, preparation);
     if (options.reads_other_keys()) preparation->exclusive = preparation->slow = true;

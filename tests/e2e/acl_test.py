@@ -139,9 +139,11 @@ class Changes(BasaltTest):
         client.call("ECHO", "end")
         seen = ""
         while "end" not in seen:
-            seen += watcher.read()
-        self.assertNotIn("hush", seen + repr(client.call("SLOWLOG", "GET", "-1")) + repr(client.call("ACL", "LOG")))
-        self.assertIn('"setuser" "(redacted)" "(redacted)" "(redacted)" "(redacted)"', seen.lower())
+            seen += watcher.read().plain()
+        slowlog = repr(client.call("SLOWLOG", "GET", "-1"))
+        self.assertNotIn("hush", seen + slowlog + repr(client.call("ACL", "LOG")))
+        self.assertIn("[b'ACL', b'SETUSER', b'(redacted)', b'(redacted)', b'(redacted)', b'(redacted)']", slowlog)
+        self.assertIn('"AUTH" "(redacted)" "(redacted)"', seen)
 
     def test_a_denied_command_never_runs_after_the_change(self):
         admin = self.client()
