@@ -19,6 +19,14 @@ class MemoryLimit;
 struct Command;
 class Session;
 
+// What one run of a command leaves behind besides its reply.
+struct NestedCall {
+  uint64_t duration_ns = 0;
+  std::string error;  // its error line; empty: none
+  uint32_t keyspace_hits = 0, keyspace_misses = 0;
+  storage::DbIndex db = 0;  // the client's, afterwards
+};
+
 // Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
 // not families. Pool threads.
 class CommandExecutor {
@@ -31,8 +39,12 @@ class CommandExecutor {
   void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread);
 
   // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
-  // when the outer command must run again elsewhere.
-  Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const;
+  // when the outer command must run again elsewhere. What it leaves behind is told by Account, once it is sure that it does not.
+  Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
+                   NestedCall* call) const;
+  // Statistics, slow log and MONITOR.
+  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
+               const NestedCall& call) const;
 
  private:
   struct ThreadState;
@@ -53,11 +65,11 @@ class CommandExecutor {
   Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
-  void Account(const CommandContext& context, const Command& command, uint64_t duration_ns, const Status& status) const;
   // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
   bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
   void Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const;
-  void ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session) const;
+  void ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session,
+                      storage::DbIndex db) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);
 

@@ -118,15 +118,21 @@ Status Exec(CommandContext& ctx) {
   ctx.reply.Array(session.queued.size());
   session.in_multi = false;  // for the commands that ask (MULTI state is not theirs)
   const storage::DbIndex db = session.db;
-  std::vector<std::string_view> argv;
+  std::vector<std::vector<std::string_view>> argvs;
+  std::vector<NestedCall> calls(session.queued.size());
   for (const QueuedCommand& queued : session.queued) {
-    argv.assign(queued.args.begin(), queued.args.end());
-    const Status status = ctx.services.executor.RunNested(ctx, *queued.command, argv);
+    argvs.emplace_back(queued.args.begin(), queued.args.end());
+    const Status status =
+        ctx.services.executor.RunNested(ctx, *queued.command, argvs.back(), &calls[argvs.size() - 1]);
     if (!status.ok()) {  // to be run again, from the beginning
       session.db = db;
       session.in_multi = true;
       return status;
     }
+  }
+  // Only now: what has to run again elsewhere has not happened yet.
+  for (size_t i = 0; i < calls.size(); ++i) {
+    ctx.services.executor.Account(session, *session.queued[i].command, argvs[i], calls[i]);
   }
   session.DiscardTransaction();
   Unwatch(ctx);
