@@ -64,8 +64,8 @@ struct TrackingOptions {
 // Any thread.
 class ClientTracking {
  public:
-  // Where messages go: Transport::Push, behind replies.
-  using Sink = std::function<void(std::span<const net::ConnId>, std::shared_ptr<const std::string>)>;
+  // Where messages go: Transport::PushToEach, behind replies.
+  using Sink = std::function<void(std::span<const net::ConnId>, const std::shared_ptr<const std::string>&)>;
 
   // `clients` outlives it.
   explicit ClientTracking(const ClientRegistry& clients) : registry_(clients) {}

@@ -211,7 +211,7 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
   if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
-    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session);  // that the transaction has ended
+    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session, session.db);  // that the transaction has ended
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
   } else if (session.in_multi) {
     session.dirty_exec = true;
@@ -416,18 +416,21 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session);
+  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session, session.db);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
   }
   thread.now_ns = MonotonicNs();
+  NestedCall call{.duration_ns = thread.now_ns - started_ns,
+                  .keyspace_hits = context.keyspace_hits,
+                  .keyspace_misses = context.keyspace_misses,
+                  .db = session.db};
   if (!status.ok()) {
-    const std::string line = ErrorText(status, spec.name);
-    services_.stats.RecordError(line);
-    reply.Error(line);
+    call.error = ErrorText(status, spec.name);
+    reply.Error(call.error);
   }
-  Account(context, command, thread.now_ns - started_ns, status);
+  Account(session, command, argv, call);
   if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
@@ -446,26 +449,8 @@ void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& se
   });
 }
 
-Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
-  NestedCall call;
-  net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
-  return RunInside(outer, command, argv, reply, &call, [&](const CommandContext& context) {
-    if (!call.error.empty()) services_.stats.RecordError(call.error);
-    Account(context, command, call.duration_ns, call.error.empty() ? Ok() : Status::Message(call.error));
-  });
-}
-
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
                                   net::ReplyBuilder& reply, NestedCall* call) const {
-  return RunInside(outer, command, argv, reply, call, [call](const CommandContext& context) {
-    call->keyspace_hits = context.keyspace_hits;
-    call->keyspace_misses = context.keyspace_misses;
-  });
-}
-
-template <typename Tell>
-Status CommandExecutor::RunInside(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                                  net::ReplyBuilder& reply, NestedCall* call, Tell tell) const {
   const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
   const auto from = reply.Mark();
@@ -496,37 +481,38 @@ Status CommandExecutor::RunInside(CommandContext& outer, const Command& command,
     reply.Error(call->error);
   }
   call->duration_ns = MonotonicNs() - started_ns;
-  tell(context);
+  call->keyspace_hits = context.keyspace_hits;
+  call->keyspace_misses = context.keyspace_misses;
+  call->db = outer.session.db;
+  call->failed = !status.ok() || context.replied_error;
   return Ok();
 }
 
-// What a finished command leaves behind besides its reply.
-void CommandExecutor::Account(const CommandContext& context, const Command& command, uint64_t duration_ns,
-                              const Status& status) const {
+void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
+                              const NestedCall& call) const {
   const CommandSpec& spec = *command.spec;
-  const Session& session = context.session;
-  if (context.keyspace_hits != 0) services_.stats.KeyspaceHit(context.keyspace_hits);
-  if (context.keyspace_misses != 0) services_.stats.KeyspaceMiss(context.keyspace_misses);
+  if (!call.error.empty()) services_.stats.RecordError(call.error);
+  if (call.keyspace_hits != 0) services_.stats.KeyspaceHit(call.keyspace_hits);
+  if (call.keyspace_misses != 0) services_.stats.KeyspaceMiss(call.keyspace_misses);
   const ConfigSnapshot& config = services_.config.current();
-  const bool failed = !status.ok() || context.replied_error;
-  services_.stats.RecordCall(command.index, duration_ns, failed ? CallOutcome::kFailed : CallOutcome::kOk,
+  services_.stats.RecordCall(command.index, call.duration_ns, call.failed ? CallOutcome::kFailed : CallOutcome::kOk,
                              config.latency_tracking);
-  const int64_t duration_us = static_cast<int64_t>(duration_ns / 1000);
+  const int64_t duration_us = static_cast<int64_t>(call.duration_ns / 1000);
   if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
     services_.latency.Record(spec.Has(kCmdFast) ? "fast-command" : "command", duration_us / 1000, time(nullptr));
   }
   if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
     const std::string name = session.info->name();
-    services_.slowlog.Record(spec, context.argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
+    services_.slowlog.Record(spec, argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
                              static_cast<size_t>(config.slowlog_max_len));
   }
-  if (context.wake() == Wake::kFirstRun) ShowToMonitors(spec, context.argv, session);  // else it was shown when it began to wait
+  if (session.wake == Wake::kFirstRun) ShowToMonitors(spec, argv, session, call.db);  // else it was shown when it began to wait
 }
 
-void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv,
-                                     const Session& session) const {
+void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session,
+                                     storage::DbIndex db) const {
   if (!services_.monitors.watched() || !MonitorHub::Shows(spec)) return;
-  services_.monitors.Feed(spec, argv, session.db, session.conn.peer, session.conn.unix_socket);
+  services_.monitors.Feed(spec, argv, db, session.conn.peer, session.conn.unix_socket);
 }
 
 // All locks of the prepared keys, or none.

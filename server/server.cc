@@ -151,7 +151,9 @@ class Server::Impl {
     tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
       transport->PushToEach(conns, message, net::PushOrder::kBehindReplies);
     });
-    monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
+    monitors.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& line) {
+      transport->PushToEach(conns, line, net::PushOrder::kAtOnce);
+    });
     return true;
   }
 
