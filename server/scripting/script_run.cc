@@ -234,9 +234,11 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
 // What Redis checks before it runs a command of a script, in its order.
 Status ScriptRun::Check(const Command& command, std::span<const std::string_view> argv) {
   const CommandSpec& spec = *command.spec;
-  if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) return Status::Message("ERR This Redis command is not allowed from script");
-  (void)argv;  // ACL: CheckPermission(services, session, command, argv, AclContext::kScript), "ERR ACL failure in
-               // script: …"
+  if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) {
+    return Status::Message("ERR This Redis command is not allowed from script");
+  }
+  (void)argv;  // permissions: CheckPermission(services, session, command, argv, AclContext::kScript), once there are
+               // users
   const bool no_writes = call_.read_only || (call_.flags & (kScriptCompat | kScriptNoWrites)) == kScriptNoWrites;
   if (no_writes && spec.Has(kCmdWrite | kCmdMayReplicate)) {
     return Status::Message("ERR Write commands are not allowed from read-only scripts.");
