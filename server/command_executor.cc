@@ -172,7 +172,8 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
-  return CheckResources(needs_memory ? flags | kCmdDenyOom : flags);
+  BASALT_RETURN_IF_ERROR(CheckResources(needs_memory ? flags | kCmdDenyOom : flags));
+  return PubSub::CheckMayRun(session, spec);
 }
 
 Status CommandExecutor::OutOfMemory() { return Status::Message("OOM command not allowed when used memory > 'maxmemory'."); }
@@ -185,7 +186,7 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return PubSub::CheckMayRun(session, spec);
+  return Ok();
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.

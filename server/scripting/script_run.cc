@@ -116,7 +116,7 @@ Status ScriptRun::Run(const RunInterpreter& run) {
 Status ScriptRun::StatusOf(Stop stop, const Interpreter& interpreter) const {
   const auto with_place = [&](std::string text) {
     text.append(" script: ").append(call_.name);
-    if (!interpreter.unwound_at().empty()) text.append(", on ").append(interpreter.unwound_at()).append(".");
+    if (!interpreter.stopped_at().empty()) text.append(", on ").append(interpreter.stopped_at()).append(".");
     return Status::Message(std::move(text));
   };
   switch (stop) {
