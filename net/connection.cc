@@ -133,6 +133,7 @@ bool Connection::OnParked(uint64_t sequence, InputBuffer input, OutputBuffer rep
   if (closed_) return false;
   settings_ = settings;
   output_.AppendBuffer(std::move(replies));
+  ReleaseHeldPushes();
   return true;
 }
 
@@ -150,6 +151,12 @@ void Connection::TakeReplies(CommandBatch& batch) {
   } else {
     output_.AppendBuffer(std::move(batch.replies));
   }
+  ReleaseHeldPushes();
+}
+
+void Connection::ReleaseHeldPushes() {
+  if (!std::exchange(holds_pushes_, false)) return;
+  output_.AppendBuffer(std::move(held_pushes_));
 }
 
 void Connection::Recycle(BatchPool& batches) {
@@ -167,12 +174,14 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
   hold_bytes_ = kHoldBytes;
 }
 
-void Connection::OnPush(std::string_view bytes, std::shared_ptr<const void> owner) {
+void Connection::OnPush(const std::shared_ptr<const std::string>& bytes) {
   if (closed_ || ending_ != Ending::kNo) return;
-  if (bytes.size() < OutputBuffer::kPinBytesMin) {
-    output_.Append(bytes);
+  OutputBuffer& to = holds_pushes_ ? held_pushes_ : output_;
+  // A message that is alone goes out from where it lies. More of them are better copied than written in many pieces.
+  if (to.empty() || bytes->size() >= OutputBuffer::kPinBytesMin) {
+    to.AppendPinned(*bytes, bytes);
   } else {
-    output_.AppendPinned(bytes, std::move(owner));
+    to.Append(*bytes);
   }
 }
 
@@ -255,6 +264,7 @@ void Connection::Close(CloseReason reason) {
   CHECK(!closed_);
   closed_ = reason;
   output_.Release();
+  held_pushes_.Release();
   if (!batch_out_ && resting_) {
     if (continued_) client_ = std::move(resting_->client);
     continued_ = false;

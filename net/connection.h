@@ -24,7 +24,8 @@ namespace basalt::net {
 //                            │   ▲ └──OnContinued──▶ to be resubmitted (NextBatch) ──▶ batch out
 //                            └OnParked─▶ parked: reads ahead, parses nothing; then OnReturned or OnContinued
 //
-// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out.
+// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out,
+// unless pushes are held.
 //
 // Owner: a slot of its WorkerThread. That thread only. Not destroyed while its batch is out.
 class Connection {
@@ -78,8 +79,10 @@ class Connection {
   // ---- Output ----
   const OutputBuffer& output() const { return output_; }
   void OnWritten(size_t bytes, uint64_t now_ns);
-  void OnPush(std::string_view bytes, std::shared_ptr<const void> owner);
-  void Configure(const ConnSettings& settings) { settings_ = settings; }
+  void OnPush(const std::shared_ptr<const std::string>& bytes);
+  // Pushes wait from now on until the batch that is out has come back with its replies.
+  void OnHoldPushes() { holds_pushes_ = batch_out_; }
+  void SetOutputLimit(const OutputLimit& limit) { settings_.output = limit; }
 
   // ---- Verdicts, after every event ----
   // PollEvents to wait for.
@@ -87,7 +90,7 @@ class Connection {
   // More output is pending than the client's class allows at all. Asked before writing, so that one reply above the
   // limit ends the client as it does in Redis, whatever the kernel would have buffered.
   bool over_hard_limit() const {
-    return !output_.empty() && settings_.output.hard_bytes > 0 && output_.memory_bytes() >= settings_.output.hard_bytes;
+    return settings_.output.hard_bytes > 0 && output_bytes() >= settings_.output.hard_bytes;
   }
   // Why the connection is over, if it is.
   std::optional<CloseReason> Verdict(uint64_t now_ns);
@@ -100,7 +103,9 @@ class Connection {
 
   uint64_t last_interaction_ns() const { return last_interaction_ns_; }
   uint64_t query_bytes() const { return input_.pending_bytes(); }
-  uint64_t output_bytes() const { return output_.empty() ? 0 : output_.memory_bytes(); }
+  uint64_t output_bytes() const {
+    return (output_.empty() ? 0 : output_.memory_bytes()) + (held_pushes_.empty() ? 0 : held_pushes_.memory_bytes());
+  }
   void PublishCounters(uint32_t armed) const;
 
   // The end: no batch is given any more, and one that comes back is only stripped of its client.
@@ -117,6 +122,7 @@ class Connection {
 
   void TakeBack(CommandBatch& batch);
   void TakeReplies(CommandBatch& batch);
+  void ReleaseHeldPushes();
   bool MayRead(uint64_t query_bytes_max) const;
   bool HoldsBack();
   void FailProtocol(const std::string& text);
@@ -130,6 +136,7 @@ class Connection {
   RespParser parser_;
   InputBuffer input_;  // lent to the batch while that is out and not parked
   OutputBuffer output_;
+  OutputBuffer held_pushes_;  // go behind the replies of the batch that is out
 
   BatchPtr resting_;       // continued, waiting to be submitted again; or returned, waiting for Recycle
   uint64_t sequence_ = 0;  // of the last batch
@@ -141,6 +148,7 @@ class Connection {
 
   bool peer_ended_ = false;
   bool holding_ = false;
+  bool holds_pushes_ = false;
   bool query_limit_ = false;  // an incomplete command outgrew the query buffer
   Ending ending_ = Ending::kNo;
   std::optional<CloseReason> closed_;

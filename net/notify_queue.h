@@ -56,14 +56,23 @@ struct PushBytes {
   std::shared_ptr<const std::string> bytes;
 };
 
+struct PushToManyClients {
+  std::shared_ptr<const std::vector<ConnId>> conns;
+  std::shared_ptr<const std::string> bytes;
+};
+
+struct HoldPushesOf {
+  ConnId conn;
+};
+
 struct KillClient {
   ConnId conn;
   CloseReason reason;
 };
 
-struct ConfigureClient {
+struct NewOutputLimit {
   ConnId conn;
-  std::unique_ptr<ConnSettings> settings;
+  std::unique_ptr<OutputLimit> limit;
 };
 
 // The rare rest: tunables, periodic tasks, shutdown.
@@ -71,7 +80,8 @@ struct RunTask {
   std::function<void(WorkerThread&)> task;
 };
 
-using WorkerEvent = std::variant<BatchDone, NewClient, Parked, PushBytes, KillClient, ConfigureClient, RunTask>;
+using WorkerEvent = std::variant<BatchDone, NewClient, Parked, PushBytes, PushToManyClients, HoldPushesOf, KillClient,
+                                 NewOutputLimit, RunTask>;
 
 // The one door into a worker: anyone pushes, the owner drains. A vector swapped under a mutex, and a pipe that makes
 // the owner's epoll return. A byte is written only by the push that finds the owner asleep, so a burst costs one

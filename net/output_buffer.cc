@@ -36,7 +36,7 @@ void OutputBuffer::AppendSlow(std::string_view bytes) {
 }
 
 void OutputBuffer::NewBlock(size_t bytes) {
-  const size_t usual = segments_.empty() ? kFirstBlockBytes : kBlockBytes;
+  const size_t usual = memory_bytes_ < kFirstBlockBytes ? kFirstBlockBytes : kBlockBytes;
   const size_t capacity = bytes <= usual ? usual : std::max(bytes, kBlockBytes);
   // A block kept by Clear() that is too small makes way instead of staying as an empty piece of the chain.
   if (segments_.size() == head_ + 1 && size_ == 0) {

@@ -143,13 +143,23 @@ void Transport::Push(ConnId conn, std::shared_ptr<const std::string> bytes) {
   impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes)});
 }
 
+void Transport::PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes) {
+  const ConnId first = conns->front();
+  if (bytes->empty() || !impl_->Knows(first)) return;
+  impl_->WorkerOf(first).queue().Push(PushToManyClients{std::move(conns), std::move(bytes)});
+}
+
+void Transport::HoldPushes(ConnId conn) {
+  if (impl_->Knows(conn)) impl_->WorkerOf(conn).queue().Push(HoldPushesOf{conn});
+}
+
 void Transport::Kill(ConnId conn, CloseReason reason) {
   if (impl_->Knows(conn)) impl_->WorkerOf(conn).queue().Push(KillClient{conn, reason});
 }
 
-void Transport::Configure(ConnId conn, const ConnSettings& settings) {
+void Transport::SetOutputLimit(ConnId conn, const OutputLimit& limit) {
   if (!impl_->Knows(conn)) return;
-  impl_->WorkerOf(conn).queue().Push(ConfigureClient{conn, std::make_unique<ConnSettings>(settings)});
+  impl_->WorkerOf(conn).queue().Push(NewOutputLimit{conn, std::make_unique<OutputLimit>(limit)});
 }
 
 void Transport::AddPeriodic(std::chrono::milliseconds period, std::function<void()> task) {

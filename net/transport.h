@@ -81,10 +81,15 @@ class Transport {
   // ---- Any thread. A connection that is gone is not an error. ----
   // Bytes that go out between replies (pub/sub, MONITOR, tracking): shared, not copied per client.
   void Push(ConnId conn, std::shared_ptr<const std::string> bytes);
+  // As Push, to many connections of one worker, as one event. REQUIRES: not empty, all of the same worker.
+  void PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes);
+  // What is pushed to the connection after this call goes out behind the replies of the batch that is out, instead of
+  // in front of them: something among these replies must be read first. For the holder of that batch.
+  void HoldPushes(ConnId conn);
   // Ends the connection; a batch that is out comes back first, its replies are dropped.
   void Kill(ConnId conn, CloseReason reason);
-  // Applies settings to a connection without a batch of its own (output class of a client that was made a subscriber).
-  void Configure(ConnId conn, const ConnSettings& settings);
+  // Changes the limit at once, not only when a batch comes back with its settings.
+  void SetOutputLimit(ConnId conn, const OutputLimit& limit);
 
   // Runs `task` on a worker's loop every `period` until Stop. Short work only.
   void AddPeriodic(std::chrono::milliseconds period, std::function<void()> task);

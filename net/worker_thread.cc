@@ -21,6 +21,7 @@ namespace {
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr int kIovMax = 64;
 constexpr size_t kWriteBytesPerTurn = 4 * 1024 * 1024;  // then other clients have their turn
+constexpr size_t kDirtyPerRound = 128;
 constexpr uint64_t kStragglersNs = 200'000'000;         // batches of closed clients are awaited this long at the end
 
 // One writer, so a plain load and store are enough.
@@ -66,7 +67,7 @@ void WorkerThread::Round() {
     const uint64_t now = MonotonicNs();
     timeout_ns = *next > now ? *next - now : 0;
   }
-  if (!queue_.PrepareSleep()) timeout_ns = 0;
+  if (!dirty_.empty() || !queue_.PrepareSleep()) timeout_ns = 0;
   const std::span<const Poller::Event> events = poller_.Wait(timeout_ns);
   Add(counters_.waits, 1);
   now_ns_ = MonotonicNs();
@@ -271,8 +272,14 @@ void WorkerThread::OnNotified(bool pipe_readable) {
     std::visit([this](auto& e) { On(e); }, event);
   }
   events_.clear();
-  for (const Token token : std::exchange(dirty_, {})) {
-    Slot* slot = Find(token);
+  UpdateSomeDirty();
+}
+
+// A message to ten thousand subscribers is as many system calls: others have their turn in between.
+void WorkerThread::UpdateSomeDirty() {
+  for (size_t left = kDirtyPerRound; left > 0 && !dirty_.empty(); --left) {
+    Slot* slot = Find(dirty_.front());
+    dirty_.pop_front();
     if (!slot || slot->fd < 0) continue;
     slot->dirty = false;
     Update(*slot);
@@ -358,11 +365,22 @@ void WorkerThread::On(Parked& event) {
   Update(*slot);
 }
 
-void WorkerThread::On(PushBytes& event) {
-  Slot* slot = Find(event.conn);
+void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes) {
+  Slot* slot = Find(id);
   if (!slot || slot->fd < 0) return;
-  slot->conn->OnPush(*event.bytes, event.bytes);
-  if (!std::exchange(slot->dirty, true)) dirty_.push_back(TokenOf(event.conn));
+  slot->conn->OnPush(bytes);
+  if (!std::exchange(slot->dirty, true)) dirty_.push_back(TokenOf(id));
+}
+
+void WorkerThread::On(PushBytes& event) { PushTo(event.conn, event.bytes); }
+
+void WorkerThread::On(PushToManyClients& event) {
+  for (const ConnId& id : *event.conns) PushTo(id, event.bytes);
+}
+
+void WorkerThread::On(HoldPushesOf& event) {
+  Slot* slot = Find(event.conn);
+  if (slot && slot->fd >= 0) slot->conn->OnHoldPushes();
 }
 
 void WorkerThread::On(KillClient& event) {
@@ -370,10 +388,10 @@ void WorkerThread::On(KillClient& event) {
   if (slot && slot->fd >= 0) Close(*slot, event.reason);
 }
 
-void WorkerThread::On(ConfigureClient& event) {
+void WorkerThread::On(NewOutputLimit& event) {
   Slot* slot = Find(event.conn);
   if (!slot || slot->fd < 0) return;
-  slot->conn->Configure(*event.settings);
+  slot->conn->SetOutputLimit(*event.limit);
   Update(*slot);
 }
 

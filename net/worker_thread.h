@@ -96,12 +96,16 @@ class WorkerThread {
   void ArmLimitTimers(Slot& slot);
 
   void OnNotified(bool pipe_readable);
+  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes);
+  void UpdateSomeDirty();
   void On(NewClient& event);
   void On(BatchDone& event);
   void On(Parked& event);
   void On(PushBytes& event);
+  void On(PushToManyClients& event);
+  void On(HoldPushesOf& event);
   void On(KillClient& event);
-  void On(ConfigureClient& event);
+  void On(NewOutputLimit& event);
   void On(RunTask& event);
 
   void ArmIdleTimer(Slot& slot, uint64_t deadline_ns);
@@ -141,7 +145,7 @@ class WorkerThread {
   uint64_t generation_ = 0;
   std::vector<BatchPtr> to_submit_[kLanes];
   std::vector<WorkerEvent> events_;
-  std::vector<Token> dirty_;  // clients that were pushed to in this round
+  std::deque<Token> dirty_;  // clients that were pushed to, and not updated since
   std::vector<Periodic> periodic_;
   uint64_t now_ns_ = 0;            // of this round
   uint64_t stop_deadline_ns_ = 0;  // 0: not stopping

@@ -5,6 +5,7 @@
 #include "server/config_table.h"
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/stats.h"
 #include "server/watch_table.h"
@@ -21,14 +22,24 @@ constexpr char kProtectedModeRefusal[] =
 
 }  // namespace
 
+net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& client) {
+  ClientClass client_class = ClientClass::kNormal;
+  if (client.monitor.load(std::memory_order_relaxed)) {
+    client_class = ClientClass::kReplica;
+  } else if (client.subscribed()) {
+    client_class = ClientClass::kPubsub;
+  }
+  const ClientOutputLimit& limit = config.output_limit(client_class);
+  return {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
+}
+
 net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session) {
-  const ClientOutputLimit& limit = config.output_limit(session.monitor ? ClientClass::kReplica : ClientClass::kNormal);
   net::ConnSettings settings;
   settings.close_after_reply = session.close_after_reply;
-  settings.idle_timeout_exempt = session.monitor;
+  settings.idle_timeout_exempt = session.monitor || session.info->subscribed();
   settings.parser.bulk_bytes_max = static_cast<uint64_t>(config.proto_max_bulk_len);
   settings.parser.authenticated = session.authenticated;
-  settings.output = {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
+  settings.output = OutputLimitOf(config, *session.info);
   return settings;
 }
 
@@ -53,6 +64,7 @@ void ClientHandler::OnDisconnect(std::unique_ptr<net::ClientState> client, net::
   auto& session = static_cast<Session&>(*client);
   services_.watches.Forget(session.watch);
   if (session.monitor) services_.monitors.Remove(session.conn.id);
+  if (session.info->subscribed()) services_.pubsub.Drop(session.conn.id);
   services_.clients.Remove(session.id);
 }
 

@@ -9,6 +9,7 @@
 namespace basalt {
 
 struct ConfigSnapshot;
+class ClientInfo;
 class Session;
 
 // What the transport tells upwards: clients come and go, batches are to be executed, parked ones end. Sorts each to who knows.
@@ -26,6 +27,9 @@ class ClientHandler final : public net::RequestHandler {
  private:
   const Services& services_;
 };
+
+// The class of `client-output-buffer-limit` that a client is in.
+net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& client);
 
 // The connection settings that follow from the configuration and the client's state.
 net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session);

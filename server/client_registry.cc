@@ -7,6 +7,19 @@ namespace basalt {
 ClientInfo::ClientInfo(const net::ConnInfo& conn, uint64_t id, int64_t created_unix_ms)
     : conn(conn), id(id), created_unix_ms(created_unix_ms) {}
 
+bool ClientInfo::subscribed() const {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  return (subscriptions.load(kRelaxed) | pattern_subscriptions.load(kRelaxed) | shard_subscriptions.load(kRelaxed)) != 0;
+}
+
+void ClientInfo::ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_t shard_channels, size_t bytes) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  subscriptions.store(channels, kRelaxed);
+  pattern_subscriptions.store(patterns, kRelaxed);
+  shard_subscriptions.store(shard_channels, kRelaxed);
+  subscription_bytes.store(bytes, kRelaxed);
+}
+
 std::string ClientInfo::name() const {
   std::lock_guard lock(mu_);
   return name_;

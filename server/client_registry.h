@@ -30,10 +30,15 @@ class ClientInfo {
   std::atomic<uint8_t> resp{2};
   std::atomic<bool> no_evict{false}, no_touch{false}, monitor{false}, blocked{false}, close_asap{false}, reply_off{false};
   std::atomic<uint32_t> subscriptions{0}, pattern_subscriptions{0}, shard_subscriptions{0};
+  std::atomic<size_t> subscription_bytes{0};  // part of tot-mem=
   std::atomic<const char*> last_command{"NULL"};  // full lower-case name, static storage
   std::atomic<uint64_t> commands{0};
   // Set by CLIENT KILL; the executor checks it before every command and every commit.
   std::atomic<bool> killed{false};
+
+  // To anything. A client of RESP2 then runs only a few commands, and none is cut off for being idle.
+  bool subscribed() const;
+  void ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_t shard_channels, size_t bytes);
 
   std::string name() const;
   std::string user() const;

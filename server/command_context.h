@@ -12,6 +12,7 @@
 #include "net/request_handler.h"
 #include "server/argument_parsing.h"
 #include "server/command_spec.h"
+#include "server/outbox.h"
 #include "server/services.h"
 #include "server/status.h"
 #include "storage/key.h"
@@ -64,7 +65,7 @@ void PrepareFromRow(const PrepareInput& input, Preparation* preparation);
 class CommandContext {
  public:
   CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply, Session& session,
-                 const Services& services, storage::ReadView& view, storage::WriteTxn* txn, net::Lane lane);
+                 const Services& services, storage::ReadView& view, storage::WriteTxn* txn, Outbox& outbox, net::Lane lane);
 
   const CommandSpec& spec;
   const std::span<const std::string_view> argv;  // argv[0] is the command's name as sent
@@ -72,6 +73,8 @@ class CommandContext {
   Session& session;
   const Services& services;
   const net::Lane lane;
+  // What it tells others, once it is committed; told at once when there is nothing to commit.
+  Outbox& outbox;
 
   size_t argc() const { return argv.size(); }
   std::string_view arg(size_t i) const { return argv[i]; }
@@ -87,7 +90,7 @@ class CommandContext {
   storage::WriteTxn& txn() { return *txn_; }
   bool can_write() const { return txn_ != nullptr; }
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
-  // True while EXEC or a script runs the command: blocking commands then do not block.
+  // EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
   // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
   bool keep_changes_when_parked = false;

@@ -8,14 +8,15 @@
 
 #include "net/transport.h"
 #include "server/blocked_keys.h"
-#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_table.h"
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -47,6 +48,7 @@ bool RunsElsewhere(const Status& status) {
 struct CommandExecutor::ThreadState {
   std::unique_ptr<CommitGroup> group;
   Preparation preparation;
+  Outbox outbox;                      // of a command that only reads
   net::Lane lane = net::Lane::kFast;  // of the current Execute
   uint64_t now_ns = 0;                // when the last command ended
   bool someone_waits = false;         // for a key that the last command may have changed
@@ -103,10 +105,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
-    if (current.finished()) {
-      current.settings = SettingsOf(services_.config.current(), session);
-      break;
-    }
+    if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
@@ -167,7 +166,7 @@ Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& sp
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return Ok();
+  return PubSub::CheckMayRun(session, spec);
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
@@ -228,6 +227,11 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
   if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
 
+  // What was said before is sent before it is said by a message.
+  if (spec.Has(kCmdRepliesByPush) && !thread.group->current().replies.empty()) {
+    thread.group->End(Then::kContinue, thread.lane);
+    return Next::kTakenOff;
+  }
   if (preparation.slow && thread.lane == net::Lane::kFast) return MoveToSlowLane(thread);
   if (preparation.exclusive) return RunExclusive(thread, session, command, argv);
   if (thread.group->CurrentDepends() && !preparation.uses_txn) {
@@ -317,15 +321,19 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   } else {
     view.emplace(services_.storage, now_ms, TierOf(thread.lane));
   }
-  CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, thread.lane);
+  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
+  const size_t outbox_mark = outbox.Mark();
+  CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
   context.wake_ = session.wake;
   Status status = spec.handler(context);
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
+  if (txn != nullptr && keeps_changes) Invalidate(*txn, session, outbox);
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
+  if (!keeps_changes || RunsElsewhere(status)) outbox.RollbackTo(outbox_mark);
 
   if (!status.ok()) batch.replies.Truncate(from);
   if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
@@ -342,9 +350,20 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   Account(context, command, db, thread.now_ns - started_ns, status);
   if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
+  if (!thread.outbox.empty()) {
+    thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
+  }
   session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   session.Publish();
   return Ok();
+}
+
+// The keys that the command has changed are to leave the caches of clients, once it is committed.
+void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
+  if (!services_.tracking.active()) return;
+  auto add = [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); };
+  txn.VisitCommandChanges([](void* context, const storage::CommandChange& change) { (*static_cast<decltype(add)*>(context))(change); },
+                          &add);
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
@@ -353,13 +372,17 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   const storage::DbIndex db = outer.session.db;
   const auto from = outer.reply.Mark();
   storage::WriteTxn& txn = outer.txn();
+  const size_t outbox_mark = outer.outbox.Mark();
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
-  CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.lane);
+  CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
   const Status status = spec.handler(context);
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
-  if (!status.ok()) outer.reply.buffer().Truncate(from);
+  if (!status.ok()) {
+    outer.reply.buffer().Truncate(from);
+    outer.outbox.RollbackTo(outbox_mark);
+  }
   if (RunsElsewhere(status)) return status;
   CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";
   if (!status.ok()) {

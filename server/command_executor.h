@@ -57,6 +57,7 @@ class CommandExecutor {
                const Status& status) const;
   // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
   bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
+  void Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const;
   void ShowToMonitors(const CommandContext& context, storage::DbIndex db) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);

@@ -43,6 +43,8 @@ enum CommandFlag : uint64_t {
   kCmdImmediate = 1ull << 34,  // inside MULTI it runs at once instead of being queued (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
   kCmdLockKeys = 1ull << 35,   // read-only to clients and gates, but runs in a WriteTxn under the locks of its keys (WATCH; PFCOUNT, which keeps what it computed)
   kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
+  kCmdRepliesByPush = 1ull << 37,  // its replies go the way of messages (SUBSCRIBE): it runs once all earlier replies are sent
+  kCmdForSubscribers = 1ull << 38,  // a RESP2 connection with subscriptions may send it
 };
 
 enum class CommandGroup : uint8_t {
@@ -78,6 +80,17 @@ struct KeySpec {
   }
 };
 
+// Which arguments are channels of pub/sub, and what is done with them: for ACL rules.
+struct ChannelSpec {
+  enum class Use : uint8_t { kNone, kSubscribe, kUnsubscribe, kPublish } use = Use::kNone;
+  bool patterns = false;  // glob patterns (PSUBSCRIBE)
+  int16_t first = 1;
+  int16_t last = -1;  // negative: from the end
+
+  static constexpr ChannelSpec All(Use use, bool patterns = false) { return {.use = use, .patterns = patterns}; }
+  static constexpr ChannelSpec One(Use use) { return {.use = use, .last = 1}; }
+};
+
 struct CommandHistory {
   std::string_view version, change;
 };
@@ -92,6 +105,7 @@ struct CommandSpec {
   uint64_t flags = 0;        // CommandFlag
   CommandGroup group = CommandGroup::kGeneric;
   std::array<KeySpec, 3> keys = {};       // those with begin == kNone are absent
+  ChannelSpec channels = {};
   // Arguments, in the notation of Redis' documentation: lower-case words are values, upper-case ones literal tokens, [] optional, | alternative, () group,
   // … repeats: "key value [NX | XX] [GET] [EX seconds:integer | KEEPTTL]". A value is "name:type" with type one of string (default) key
   // integer double pattern unix-time; "key" and "…key" names default to type key.

@@ -136,6 +136,7 @@ std::span<const std::span<const CommandSpec>> AllFamilies() {
       ObjectCommands(), TransactionCommands(), ConnectionCommands(),  ClientCommands(),   ServerCommands(),
       ConfigCommands(), CommandCommands(),     ObservationCommands(), MemoryCommands(),   DebugCommands(),
       AclCommands(),    ReplicationCommands(), ScriptingCommands(),
+      FunctionCommands(), PubsubCommands(),
   };
   return families;
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "server/acl_categories.h"
+#include "server/acl/categories.h"
 #include "server/command_spec.h"
 #include "server/status.h"
 

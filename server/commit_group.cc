@@ -7,7 +7,10 @@
 
 #include "net/reply_builder.h"
 #include "net/transport.h"
+#include "server/client_handler.h"
+#include "server/config_table.h"
 #include "server/services.h"
+#include "server/session.h"
 #include "server/status.h"
 #include "storage/storage.h"
 
@@ -18,6 +21,11 @@ namespace {
 // A group ends at whichever comes first. Larger groups would save little more and make each waiter later.
 constexpr size_t kGroupBytesMax = 64 * 1024;
 constexpr uint64_t kGroupAgeMaxNs = 150'000;
+
+// The connection gets them with the batch, however far that is.
+void RefreshSettings(const Services& services, net::CommandBatch& batch) {
+  batch.settings = SettingsOf(services.config.current(), static_cast<const Session&>(*batch.client));
+}
 
 }  // namespace
 
@@ -46,6 +54,7 @@ void CommitGroup::End(Then then, net::Lane lane) {
   member.ended = true;
   member.then = then;
   member.lane = lane;
+  RefreshSettings(services_, *member.batch);
   if (member.dependents > 0) return;
   ready_.push_back(std::move(member));
   members_.pop_back();
@@ -55,6 +64,7 @@ net::BatchPtr CommitGroup::TakeCurrent() {
   CHECK(!HasPending() && members_.size() == 1 && !members_.back().ended);
   net::BatchPtr batch = std::move(members_.back().batch);
   members_.pop_back();
+  RefreshSettings(services_, *batch);
   return batch;
 }
 
@@ -65,20 +75,22 @@ bool CommitGroup::ShouldCommit(uint64_t now_ns) const {
 
 bool CommitGroup::Commit(Stall stall) {
   FlushReady();
-  if (!txn_.HasPendingWrites()) {
-    CHECK(dependents_.empty());
-    txn_.Abort();  // only locks
-    return true;
-  }
-  uint64_t sequence = 0;
-  const storage::Status status = txn_.Commit(&observer_, stall == Stall::kFail, &sequence);
-  if (status == storage::Status::kIncomplete) return false;
-  if (status == storage::Status::kOk) {
-    KeepUnsynced(sequence);
+  if (txn_.HasPendingWrites()) {
+    uint64_t sequence = 0;
+    const storage::Status status = txn_.Commit(this, stall == Stall::kFail, &sequence);
+    if (status == storage::Status::kIncomplete) return false;
+    if (status == storage::Status::kOk) {
+      KeepUnsynced(sequence);
+    } else {
+      LOG(ERROR) << "commit failed: " << storage::StatusName(status);
+      outbox_.RollbackTo(0);
+      FailDependents(status);
+    }
   } else {
-    LOG(ERROR) << "commit failed: " << storage::StatusName(status);
-    FailDependents(status);
+    Tell();
+    txn_.Abort();  // only locks
   }
+  if (dependents_.empty()) return true;
   dependents_.clear();
 
   std::vector<Member> members = std::exchange(members_, {});
@@ -92,6 +104,20 @@ bool CommitGroup::Commit(Stall stall) {
   }
   FlushReady();
   return true;
+}
+
+void CommitGroup::OnCommitted(std::span<const storage::Change> changes) {
+  observer_.OnCommitted(changes);
+  Tell();
+}
+
+void CommitGroup::Tell() {
+  if (outbox_.empty()) return;
+  outbox_.Deliver(services_, [this](net::ConnId author, std::string_view resp) {
+    for (Member& member : members_) {
+      if (member.batch->conn == author) member.batch->replies.Append(resp);
+    }
+  });
 }
 
 void CommitGroup::KeepUnsynced(uint64_t sequence) {

@@ -6,6 +6,7 @@
 
 #include "net/command_batch.h"
 #include "net/request_handler.h"
+#include "server/outbox.h"
 #include "storage/write_txn.h"
 
 namespace basalt {
@@ -30,12 +31,13 @@ enum class Then : uint8_t {
 // always`, synced.
 //
 // One holder at a time: the pool thread that runs it, or a batch that carries a stalled commit to the slow lane.
-class CommitGroup {
+class CommitGroup final : private storage::CommitObserver {
  public:
   CommitGroup(const Services& services, storage::CommitObserver& observer);
-  ~CommitGroup();
+  ~CommitGroup() override;
 
   storage::WriteTxn& txn() { return txn_; }
+  Outbox& outbox() { return outbox_; }
 
   void Begin(net::BatchPtr batch);
   net::CommandBatch& current() { return *members_.back().batch; }
@@ -48,7 +50,7 @@ class CommitGroup {
   net::BatchPtr TakeCurrent();
 
   bool HasCurrent() const { return !members_.empty() && !members_.back().ended; }
-  bool HasPending() const { return txn_.HasPendingWrites(); }
+  bool HasPending() const { return txn_.HasPendingWrites() || !outbox_.empty(); }
   // The group has become large or old enough.
   bool ShouldCommit(uint64_t now_ns) const;
 
@@ -83,6 +85,11 @@ class CommitGroup {
     Range range;
   };
 
+  void OnDatabasesReplaced(std::span<const storage::DbIndex> dbs) override { observer_.OnDatabasesReplaced(dbs); }
+  void OnCommitted(std::span<const storage::Change> changes) override;
+  // Delivers the outbox; what concerns one of the members itself is appended to its replies.
+  void Tell();
+
   static void ReplaceByError(net::CommandBatch& batch, const std::vector<Range>& ranges, storage::Status status);
   void FailDependents(storage::Status status);
   void KeepUnsynced(uint64_t sequence);
@@ -91,6 +98,7 @@ class CommitGroup {
   const Services& services_;
   storage::CommitObserver& observer_;
   storage::WriteTxn txn_;
+  Outbox outbox_;
   std::vector<Member> members_;        // in order; the last may be the current one
   std::vector<Dependent> dependents_;  // in order of execution
   std::vector<Member> ready_;

@@ -19,6 +19,7 @@
 #include "server/logging.h"
 #include "server/parked_registry.h"
 #include "server/process_info.h"
+#include "server/pubsub.h"
 #include "server/server.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -247,7 +248,10 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Zeros({"evicted_keys", "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   out.Number("keyspace_hits", totals.hits);
   out.Number("keyspace_misses", totals.misses);
-  out.Zeros({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
+  out.Number("pubsub_channels", facts.services.pubsub.topics(TopicKind::kChannel));
+  out.Number("pubsub_patterns", facts.services.pubsub.topics(TopicKind::kPattern));
+  out.Number("pubsubshard_channels", facts.services.pubsub.topics(TopicKind::kShardChannel));
+  out.Zeros({"latest_fork_usec", "total_forks",
              "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
              "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
              "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"});

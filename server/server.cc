@@ -8,11 +8,13 @@
 #include <random>
 
 #include "net/transport.h"
+#include "server/acl/user_registry.h"
 #include "server/backup_runner.h"
 #include "server/blocked_keys.h"
 #include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_effects.h"
@@ -23,6 +25,8 @@
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
 #include "server/process_info.h"
+#include "server/pubsub.h"
+#include "server/scripting/scripting.h"
 #include "server/services.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -112,11 +116,12 @@ class Server::Impl {
       : storage(std::move(opened)),
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
-        effects(watches, blocked_keys),
+        effects(watches, blocked_keys, pubsub, tracking),
         pause(*storage, parked),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
-                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors, .backups = backups,
+                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
+                 .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
         executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
         handler(services) {}
@@ -127,6 +132,9 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
+    pubsub.SetSink({.push = [this](net::ConnId conn, PubSub::Bytes bytes) { transport->Push(conn, std::move(bytes)); },
+                    .push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
+                    .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     monitors.SetSink([this](net::ConnId conn, std::shared_ptr<const std::string> line) { transport->Push(conn, std::move(line)); });
     return true;
   }
@@ -157,6 +165,14 @@ class Server::Impl {
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
     });
+    config.OnChange({"notify-keyspace-events"}, [this](const ConfigSnapshot& next, std::string*) {
+      pubsub.SetKeyEvents(next.notify_keyspace_events);
+      return true;
+    });
+    config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
+      for (const auto& client : clients.All()) transport->SetOutputLimit(client->conn.id, OutputLimitOf(next, *client));
+      return true;
+    });
     config.OnChange({"loglevel"}, [](const ConfigSnapshot& next, std::string*) {
       SetLogLevel(next.loglevel);
       return true;
@@ -182,10 +198,14 @@ class Server::Impl {
   WatchTable watches;
   ParkedRegistry parked;
   BlockedKeys blocked_keys;
+  PubSub pubsub;
+  ClientTracking tracking;
+  UserRegistry users;
   CommitEffects effects;
   ClientPause pause;
   MemoryLimit memory_limit;
   MonitorHub monitors;
+  Scripting scripting;
   BackupRunner backups;
   Services services;
   CommandExecutor executor;
@@ -205,6 +225,7 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
+  impl.pubsub.SetKeyEvents(config.current().notify_keyspace_events);
   impl.storage->SetExpireObserver(&impl.effects);
   if (!impl.OpenTransport(error)) return nullptr;
   impl.RegisterAppliers();

@@ -8,15 +8,19 @@ namespace storage { class Storage; }
 class BackupRunner;
 class BlockedKeys;
 class ClientRegistry;
+class ClientTracking;
 class CommandTable;
 class CommandExecutor;
 class ConfigTable;
 class LatencyMonitor;
 class MonitorHub;
 class ParkedRegistry;
+class PubSub;
+class Scripting;
 class Server;
 class SlowLog;
 class Stats;
+class UserRegistry;
 class WatchTable;
 
 // The parts that command handlers may ask for. Built by Server, outlives every command. Not a place for state.
@@ -32,6 +36,10 @@ struct Services {
   ParkedRegistry& parked;
   BlockedKeys& blocked_keys;
   MonitorHub& monitors;
+  PubSub& pubsub;
+  ClientTracking& tracking;
+  UserRegistry& users;
+  Scripting& scripting;
   BackupRunner& backups;
   CommandExecutor& executor;   // RunNested
   Server& server;              // only for what concerns the process: shutdown, start time, run id

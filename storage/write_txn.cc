@@ -53,6 +53,20 @@ void WriteTxn::EndCommand() {
   if (impl_->marks.empty()) impl_->undo.clear();
 }
 
+void WriteTxn::VisitCommandChanges(void (*visit)(void* context, const CommandChange& change), void* context) const {
+  const Impl& impl = *impl_;
+  assert(!impl.marks.empty());
+  std::vector<bool> seen(impl.entries.size());
+  for (size_t i = impl.marks.back().undo; i < impl.undo.size(); ++i) {
+    const Impl::Undo& undo = impl.undo[i];
+    if (seen[undo.entry]) continue;
+    seen[undo.entry] = true;
+    const Impl::Entry& entry = impl.entries[undo.entry];
+    const bool expired = entry.expired && !undo.expired;
+    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !expired, entry.current != nullptr, expired});
+  }
+}
+
 void WriteTxn::RollbackCommand() {
   Impl& impl = *impl_;
   assert(!impl.marks.empty());

@@ -44,14 +44,24 @@ struct Change {
   HashedKey key;  // bytes valid during the call
 };
 
+// One key that a command changed, before anything is committed.
+struct CommandChange {
+  DbIndex db;
+  HashedKey key;
+  bool existed;  // before the command
+  bool exists;   // after it
+  bool expired;  // its time had come when the command met it
+};
+
 // Called by Commit after the write is in the WAL and visible, with the locks of all changed keys still held. Short work
 // only: it is where WATCH, tracking, keyspace events and blocked clients hook in.
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
-  virtual void OnCommitted(std::span<const Change> changes) = 0;
-  // The contents of whole databases were replaced (FLUSHDB, SWAPDB), with the exclusive gate closed.
+  // The contents of whole databases were replaced (FLUSHDB, SWAPDB), with the exclusive gate closed. Before OnCommitted.
   virtual void OnDatabasesReplaced(std::span<const DbIndex> dbs) = 0;
+  // Once for each commit; `changes` may be empty.
+  virtual void OnCommitted(std::span<const Change> changes) = 0;
 };
 
 // A commit group: the writes of one or several commands, of one or several clients, that reach RocksDB as one
@@ -90,6 +100,8 @@ class WriteTxn : public ReadView {
   // ---- one command; a command that runs others (EXEC) has theirs nested inside its own ----
   void BeginCommand(int64_t now_ms, ReadTier tier);
   void EndCommand();
+  // The keys that the command begun last (with those nested in it) has changed so far, each once, in the order of their first change.
+  void VisitCommandChanges(void (*visit)(void* context, const CommandChange& change), void* context) const;
   void RollbackCommand();  // as if the command had not run; its new locks stay until the commit
   // Whether any command since the last commit has changed something.
   bool HasPendingWrites() const;

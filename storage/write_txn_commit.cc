@@ -163,8 +163,8 @@ void WriteTxn::Impl::Publish(uint64_t sequence, int64_t now_ms, CommitObserver* 
   storage.commits.fetch_add(1, std::memory_order_relaxed);
   storage.commit_keys.fetch_add(changes.size(), std::memory_order_relaxed);
   if (observer == nullptr) return;
-  if (!changes.empty()) observer->OnCommitted(changes);
   if (!remaps.empty()) observer->OnDatabasesReplaced(RemappedDatabases());
+  observer->OnCommitted(changes);
 }
 
 std::vector<DbIndex> WriteTxn::Impl::RemappedDatabases() const {

@@ -10,6 +10,7 @@
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/parked_registry.h"
+#include "server/pubsub.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -119,6 +120,7 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
 void KillClient(CommandContext& ctx, ClientInfo& client) {
   client.killed.store(true);
   ctx.services.clients.Remove(client.id);
+  ctx.services.pubsub.Drop(client.conn.id);
   if (ctx.services.transport != nullptr) ctx.services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 

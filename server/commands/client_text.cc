@@ -40,8 +40,7 @@ std::optional<ClientType> ClientTypeByName(std::string_view name) {
 }
 
 ClientType TypeOf(const ClientInfo& client) {
-  const bool subscribed = client.subscriptions + client.pattern_subscriptions + client.shard_subscriptions > 0;
-  return subscribed ? ClientType::kPubsub : ClientType::kNormal;
+  return client.subscribed() ? ClientType::kPubsub : ClientType::kNormal;
 }
 
 std::string ClientLine(const ClientInfo& client, int64_t now_unix_ms, uint64_t running_bytes) {
@@ -50,7 +49,8 @@ std::string ClientLine(const ClientInfo& client, int64_t now_unix_ms, uint64_t r
   const uint64_t query = counters.query_buffer_bytes + running_bytes;
   const uint64_t query_free = counters.query_buffer_free_bytes;
   const uint64_t pending = counters.output_pending_bytes;
-  const uint64_t total = sizeof(ClientInfo) + sizeof(Session) + query + query_free + pending + client.queued_bytes;
+  const uint64_t total = sizeof(ClientInfo) + sizeof(Session) + query + query_free + pending + client.queued_bytes +
+                         client.subscription_bytes;
   const int64_t last = counters.last_interaction_s;
   const int64_t idle = last == 0 || running_bytes > 0 ? 0 : std::max<int64_t>(0, MonotonicSeconds() - last);
   // While its command runs the socket is out of epoll; a client sees itself as reading.

@@ -7,6 +7,7 @@
 #include "server/commands/families.h"
 #include "server/config_table.h"
 #include "server/monitor_hub.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/watch_table.h"
 #include "server/stats.h"
@@ -111,12 +112,7 @@ Status Hello(CommandContext& ctx) {
 Status Ping(CommandContext& ctx) {
   if (ctx.argc() > 2) return Status::Message("ERR wrong number of arguments for 'ping' command");
   // A subscriber on RESP2 gets the answer in the form of a message.
-  const ClientInfo& info = *ctx.session.info;
-  const bool subscribed = info.subscriptions.load(std::memory_order_relaxed) +
-                              info.pattern_subscriptions.load(std::memory_order_relaxed) +
-                              info.shard_subscriptions.load(std::memory_order_relaxed) >
-                          0;
-  if (subscribed && ctx.session.resp == net::RespVersion::kResp2) {
+  if (ctx.session.info->subscribed() && ctx.session.resp == net::RespVersion::kResp2) {
     ctx.reply.Array(2);
     ctx.reply.Bulk("pong");
     ctx.reply.Bulk(ctx.argc() == 2 ? ctx.arg(1) : "");
@@ -154,6 +150,7 @@ Status Reset(CommandContext& ctx) {
   ClientInfo& info = *session.info;
   session.DiscardTransaction();
   ctx.services.watches.Forget(session.watch);
+  ctx.services.pubsub.Forget(session);
   info.watched_keys = 0;
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
@@ -209,7 +206,7 @@ constexpr CommandSpec kCommands[] = {
      .history = kHelloHistory},
     {.name = "ping",
      .arity = -1,
-     .flags = kCmdFast | kCmdSentinel,
+     .flags = kCmdFast | kCmdSentinel | kCmdForSubscribers,
      .group = CommandGroup::kConnection,
      .syntax = "[message]",
      .since = "1.0.0",
@@ -219,7 +216,8 @@ constexpr CommandSpec kCommands[] = {
      .tips = {"request_policy:all_shards", "response_policy:all_succeeded"}},
     {.name = "quit",
      .arity = -1,
-     .flags = kCmdAllowBusy | kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdImmediate,
+     .flags = kCmdAllowBusy | kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdImmediate |
+              kCmdForSubscribers,
      .group = CommandGroup::kConnection,
      .since = "1.0.0",
      .complexity = "O(1)",
@@ -231,7 +229,8 @@ constexpr CommandSpec kCommands[] = {
      .replaced_by = "just closing the connection"},
     {.name = "reset",
      .arity = 1,
-     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdAllowBusy | kCmdImmediate,
+     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdAllowBusy | kCmdImmediate |
+              kCmdForSubscribers,
      .group = CommandGroup::kConnection,
      .since = "6.2.0",
      .complexity = "O(1)",
@@ -253,6 +252,7 @@ constexpr CommandSpec kCommands[] = {
 void SetRespVersion(CommandContext& ctx, net::RespVersion version) {
   ctx.session.resp = version;
   ctx.session.info->resp.store(static_cast<uint8_t>(version), std::memory_order_relaxed);
+  ctx.services.pubsub.OnRespVersion(ctx.session);
   ctx.reply = net::ReplyBuilder(&ctx.reply.buffer(), version);
 }
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "server/acl_categories.h"
+#include "server/acl/categories.h"
 #include "server/commands/families.h"
 #include "server/commands/key_access.h"
 #include "server/commands/tell_value.h"

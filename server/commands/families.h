@@ -32,7 +32,9 @@ std::span<const CommandSpec> MemoryCommands();
 std::span<const CommandSpec> DebugCommands();
 std::span<const CommandSpec> AclCommands();
 std::span<const CommandSpec> ReplicationCommands();  // ROLE, WAIT, …, and CLUSTER, READONLY, … as without cluster mode
-std::span<const CommandSpec> ScriptingCommands();    // so far what answers truly on an empty library
+std::span<const CommandSpec> ScriptingCommands();  // EVAL …, SCRIPT
+std::span<const CommandSpec> FunctionCommands();   // FCALL …, FUNCTION
+std::span<const CommandSpec> PubsubCommands();
 
 // All of them.
 std::span<const std::span<const CommandSpec>> AllFamilies();

@@ -5,7 +5,7 @@
 #include <functional>
 #include <limits>
 
-#include "server/acl_categories.h"
+#include "server/acl/categories.h"
 #include "server/client_registry.h"
 #include "server/commands/families.h"
 #include "server/commands/key_access.h"

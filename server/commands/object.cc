@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "server/acl_categories.h"
+#include "server/acl/categories.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/key_access.h"

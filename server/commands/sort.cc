@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "server/acl_categories.h"
+#include "server/acl/categories.h"
 #include "server/client_registry.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"

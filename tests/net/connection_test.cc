@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint64_t kQueryBytesMax = 200'000;
 
+std::shared_ptr<const std::string> Shared(const char* text) { return std::make_shared<const std::string>(text); }
+
 class NoState : public ClientState {};
 
 // A worker, a socket and a pool in one thread, driven by a seed: reads and writes are cut anywhere, batches come back
@@ -222,7 +224,7 @@ class Simulation {
   void Push() {
     if (conn_.closed()) return;
     auto bytes = std::make_shared<const std::string>(">" + std::string(Below(50) == 0 ? 40'000 : 5, 'm') + "\r\n");
-    conn_.OnPush(*bytes, bytes);
+    conn_.OnPush(bytes);
     Update();
   }
 
@@ -274,7 +276,7 @@ TEST_F(ConnectionRules, NothingIsReadWhileTheBatchIsOut) {
   ASSERT_TRUE(batch);
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollNone);
   EXPECT_FALSE(conn_.NextBatch(batches_, blocks_, kQueryBytesMax));
-  conn_.OnPush("+push\r\n", nullptr);
+  conn_.OnPush(Shared("+push\r\n"));
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollWrite);
   Return(std::move(batch), "+PONG\r\n");
   EXPECT_EQ(conn_.output().ToString(), "+push\r\n+PONG\r\n");
@@ -322,7 +324,7 @@ TEST_F(ConnectionRules, CountersTellWhatClientListShows) {
   std::memcpy(conn.ReadSpan(blocks_).data(), bytes.data(), bytes.size());
   conn.OnBytes(bytes.size(), 7'000'000'000);
   EXPECT_FALSE(conn.NextBatch(batches_, blocks_, kQueryBytesMax));
-  conn.OnPush("+x\r\n", nullptr);
+  conn.OnPush(Shared("+x\r\n"));
   conn.PublishCounters(kPollRead);
   EXPECT_EQ(counters->query_buffer_bytes, 10u);
   EXPECT_EQ(counters->bytes_in, 10u);

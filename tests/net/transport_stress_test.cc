@@ -64,7 +64,7 @@ TEST(TransportStressTest, HandOffs) {
       if (!victim.Send("PARK 0\r\nPING\r\n")) victim = server.Client();
       const ConnId ghost{static_cast<uint32_t>(random() % 2), static_cast<uint32_t>(random() % 20), 1'000'000};
       server.transport->Push(ghost, std::make_shared<const std::string>("+no one\r\n"));
-      server.transport->Configure(ghost, {});
+      server.transport->SetOutputLimit(ghost, {});
       server.transport->Kill(ghost, CloseReason::kAskedFor);
       server.transport->SetTunables({});
       (void)server.transport->Stats();

@@ -350,14 +350,12 @@ TEST(TransportTest, PeriodicTasksAndTunablesAtRunTime) {
   EXPECT_EQ(server.handler.last_reason, CloseReason::kIdle);
 }
 
-TEST(TransportTest, ConfigureChangesAClientWithoutABatch) {
+TEST(TransportTest, AnOutputLimitChangesWithoutABatch) {
   TestServer server;
   server.Start();
   TestClient client(server.options.port, 4096);
   ASSERT_EQ(client.Ask("PING\r\n", 7), "+PONG\r\n");
-  ConnSettings subscriber;
-  subscriber.output.hard_bytes = 1'000'000;
-  server.transport->Configure(server.LastConn(), subscriber);
+  server.transport->SetOutputLimit(server.LastConn(), {.hard_bytes = 1'000'000});
   server.transport->Push(server.LastConn(), std::make_shared<const std::string>(2'000'000, 'x'));
   ASSERT_TRUE(Eventually([&] { return server.handler.disconnected == 1; }));
   EXPECT_EQ(server.handler.last_reason, CloseReason::kOutputLimit);

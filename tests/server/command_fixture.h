@@ -15,10 +15,12 @@
 #include "net/reply_builder.h"
 #include "server/blocked_keys.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/config_table.h"
+#include "server/pubsub.h"
 #include "server/session.h"
 #include "server/stats.h"
 #include "storage/exclusive_gate.h"
@@ -53,6 +55,10 @@ class CommandRunner {
                                                     .parked = Absent<ParkedRegistry>(),
                                                     .blocked_keys = blocked_keys_,
                                                     .monitors = Absent<MonitorHub>(),
+                                                    .pubsub = pubsub_,
+                                                    .tracking = tracking_,
+                                                    .users = Absent<UserRegistry>(),
+                                                    .scripting = Absent<Scripting>(),
                                                     .backups = Absent<BackupRunner>(),
                                                     .executor = Absent<CommandExecutor>(),
                                                     .server = Absent<Server>()});
@@ -152,7 +158,7 @@ class CommandRunner {
     const storage::ReadTier tier = lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
     if (!spec.Has(kCmdWrite) && !spec.Has(kCmdLockKeys) && !needs.locks && !needs.gate) {
       storage::ReadView view(*storage_, now_ms_, tier);
-      CommandContext ctx(spec, argv, reply, session_, *services_, view, nullptr, lane);
+      CommandContext ctx(spec, argv, reply, session_, *services_, view, nullptr, outbox_, lane);
       ctx.deny_blocking = true;
       const Status status = spec.handler(ctx);
       CountLookups(ctx, status);
@@ -171,7 +177,7 @@ class CommandRunner {
       EXPECT_EQ(txn.LockKeys(keys), storage::Status::kOk);
     }
     txn.BeginCommand(now_ms_, tier);
-    CommandContext ctx(spec, argv, reply, session_, *services_, txn, &txn, lane);
+    CommandContext ctx(spec, argv, reply, session_, *services_, txn, &txn, outbox_, lane);
     ctx.deny_blocking = true;
     const Status status = spec.handler(ctx);
     CountLookups(ctx, status);
@@ -197,6 +203,9 @@ class CommandRunner {
   CommandTable table_{Families()};
   BlockedKeys blocked_keys_{[](ParkTicket) {}};
   ClientRegistry clients_;
+  PubSub pubsub_;
+  ClientTracking tracking_;
+  Outbox outbox_;
   Stats stats_{table_.size()};
   alignas(64) char absent_[64] = {};
   Session session_{net::ConnInfo{}, 1};

@@ -6,13 +6,17 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "server/acl/user_registry.h"
 #include "server/blocked_keys.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_table.h"
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/monitor_hub.h"
 #include "server/parked_registry.h"
+#include "server/pubsub.h"
+#include "server/scripting/scripting.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 #include "storage/storage.h"
@@ -48,6 +52,10 @@ class InfoTest : public testing::Test {
                                                     .parked = parked_,
                                                     .blocked_keys = blocked_keys_,
                                                     .monitors = monitors_,
+                                                    .pubsub = pubsub_,
+                                                    .tracking = tracking_,
+                                                    .users = users_,
+                                                    .scripting = scripting_,
                                                     .backups = Absent<BackupRunner>(),
                                                     .executor = Absent<CommandExecutor>(),
                                                     .server = Absent<Server>()});
@@ -73,6 +81,10 @@ class InfoTest : public testing::Test {
   ParkedRegistry parked_;
   BlockedKeys blocked_keys_{[](ParkTicket) {}};
   MonitorHub monitors_;
+  PubSub pubsub_;
+  ClientTracking tracking_;
+  UserRegistry users_;
+  Scripting scripting_;
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<Services> services_;
 };

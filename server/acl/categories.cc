@@ -1,4 +1,4 @@
-#include "server/acl_categories.h"
+#include "server/acl/categories.h"
 
 #include "server/command_context.h"
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "server/acl_category.h"
+#include "server/acl/category.h"
 #include "server/command_spec.h"
 
 namespace basalt {
