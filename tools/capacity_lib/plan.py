@@ -6,6 +6,7 @@ OVERHEAD_S = 1.2  # starting and ending a generator, two looks at the server
 PRELOAD_KEYS_PER_S = 60_000
 SETTLE_S = 3.0
 SHORTEST_STEP_S, SHORTEST_SUSTAIN_S = 2, 4
+FEWEST_KNEE_STEPS = 8
 
 
 def preload_s(keys, value_bytes):
@@ -35,8 +36,8 @@ def profile_s(profile, memory_bytes, open_loop):
 
 
 def fit(profiles, servers, memory_bytes, open_loop, budget_s):
-    """The profiles with shorter steps and, when that is not enough, fewer repeats, so that they end within the budget; and the
-    seconds that they take. A budget that cannot be kept gives the shortest plan there is."""
+    """The profiles with shorter steps and, when that is not enough, fewer repeats and rates, so that they end within the budget; and
+    the seconds that they take. A budget that cannot be kept gives the shortest plan there is."""
 
     def total(plan):
         return servers * sum(profile_s(profile, memory_bytes, open_loop) for profile in plan)
@@ -44,19 +45,20 @@ def fit(profiles, servers, memory_bytes, open_loop, budget_s):
     plan = list(profiles)
     if budget_s is None or total(plan) <= budget_s:
         return plan, total(plan)
-    for repeats in (99, 2, 1):
+    for repeats, knee_steps in ((99, 99), (2, 99), (1, 99), (1, FEWEST_KNEE_STEPS)):
         for scale in (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2):
-            plan = [shorter(profile, scale, repeats) for profile in profiles]
+            plan = [shorter(profile, scale, repeats, knee_steps) for profile in profiles]
             if total(plan) <= budget_s:
                 return plan, total(plan)
     return plan, total(plan)
 
 
-def shorter(profile, scale, repeats):
+def shorter(profile, scale, repeats, knee_steps):
     return replace(
         profile,
         warmup_s=max(1, round(profile.warmup_s * scale)) if profile.warmup_s else 0,
         step_s=max(SHORTEST_STEP_S, round(profile.step_s * scale)),
         sustain_s=max(SHORTEST_SUSTAIN_S, round(profile.sustain_s * scale)),
         repeats=min(profile.repeats, repeats),
+        knee_steps=min(profile.knee_steps, knee_steps),
     )
