@@ -84,7 +84,7 @@ class InfoTest : public testing::Test {
   PubSub pubsub_;
   ClientTracking tracking_{clients_};
   UserRegistry users_{table_, config_};
-  Scripting scripting_;
+  Scripting scripting_{1, 1};
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<Services> services_;
 };
