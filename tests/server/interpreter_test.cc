@@ -30,7 +30,6 @@ class FakeHost : public ScriptHost {
     return CallResult::kReplied;
   }
   bool MustUnwind() override { return ++ticks >= unwind_at_tick; }
-  void OnErrorReply(std::string_view line, bool counted) override { errors.emplace_back(line, counted); }
   bool MayRun(std::span<const std::string_view> argv, bool* known) override {
     *known = argv[0] != "nosuch";
     return argv[0] != "denied";
@@ -38,7 +37,6 @@ class FakeHost : public ScriptHost {
 
   void OnErrorReply(std::string_view line, bool counted) override { errors.emplace_back(line, counted); }
 
-  std::vector<std::pair<std::string, bool>> errors;
   std::string answer = "+OK\r\n";
   std::vector<std::pair<std::string, bool>> errors;  // in the result; counted already
   std::vector<std::string> last;

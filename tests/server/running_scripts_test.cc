@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/scripting/script_cache.h"
+#include "server/scripting/script_pace.h"
 
 namespace basalt {
 namespace {
@@ -167,14 +168,13 @@ TEST(ScriptCacheTest, ADigestIsFoundInAnyCase) {
   EXPECT_EQ(cache.Find("e0e1"), nullptr);
 }
 
-TEST(ScriptCacheTest, AScriptIsSlowUntilItHasBeenQuickOften) {
-  ScriptCache cache;
-  const KnownScriptPtr script = cache.Add("return 1", kScriptCompat, ScriptCache::Origin::kEval);
-  EXPECT_FALSE(script->IsSlow());
-  script->NoteQuick();
-  script->NoteSlow();
+TEST(ScriptPaceTest, SlowUntilItHasBeenQuickOften) {
+  ScriptPace pace;
+  EXPECT_FALSE(pace.IsSlow());
+  pace.NoteQuick();
+  pace.NoteSlow();
   int quick = 0;
-  for (; script->IsSlow(); ++quick) script->NoteQuick();
+  for (; pace.IsSlow(); ++quick) pace.NoteQuick();
   EXPECT_GT(quick, 1);
 }
 
