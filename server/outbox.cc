@@ -19,9 +19,13 @@ void Outbox::Add(Kind kind, uint32_t event_class, storage::DbIndex db, net::Conn
 
 void Outbox::Expired(uint32_t configured, net::ConnId author, storage::DbIndex db, std::string_view key,
                      storage::ExpiredPart part) {
-  if (part == storage::ExpiredPart::kKey) return KeyEvent(configured, kEventExpired, author, db, "expired", key);
-  KeyEvent(configured, kEventHash, author, db, "hexpired", key);
-  if (part == storage::ExpiredPart::kAllFields) KeyEvent(configured, kEventGeneric, author, db, "del", key);
+  const auto tell = [&](KeyEventClass event_class, std::string_view event) {
+    if (!WantsKeyEvent(configured, event_class)) return;
+    Add(Kind::kKeyEvent, event_class | kEventExpired | (configured & kEventChannels), db, author, event, key);
+  };
+  if (part == storage::ExpiredPart::kKey) return tell(kEventExpired, "expired");
+  tell(kEventHash, "hexpired");
+  if (part == storage::ExpiredPart::kAllFields) tell(kEventGeneric, "del");
 }
 
 void Outbox::AnnounceNewKeys(uint32_t configured, net::ConnId author, const storage::WriteTxn& txn, size_t mark) {
@@ -36,8 +40,8 @@ void Outbox::AnnounceNewKeys(uint32_t configured, net::ConnId author, const stor
   const std::vector<Slot> told(slots_.begin() + static_cast<ptrdiff_t>(mark), slots_.end());
   slots_.resize(mark);
   const auto announce = [&](decltype(created)::value_type& key) {
-    if (std::exchange(key.second, false))
-      KeyEvent(configured, kEventNew, author, key.first.first, "new", key.first.second);
+    const auto& [db, name] = key.first;
+    if (std::exchange(key.second, false)) KeyEvent(configured, kEventNew, author, db, "new", name);
   };
   for (const Slot& slot : told) {
     if (slot.kind == Kind::kKeyEvent && (slot.event_class & kBeforeCreation) == 0) {
@@ -52,7 +56,7 @@ void Outbox::AnnounceNewKeys(uint32_t configured, net::ConnId author, const stor
 
 void Outbox::RollbackTo(size_t mark) {
   if (mark == slots_.size()) return;
-  bytes_.resize(slots_[mark].at);
+  bytes_.resize(slots_[mark].at);  // of those after the mark, all bytes or, when "new" was put first, all but some
   slots_.resize(mark);
 }
 

@@ -32,7 +32,7 @@ class Outbox {
   // One entry. The bytes belong to the outbox.
   struct Entry {
     Kind kind;
-    uint32_t event_class;     // kKeyEvent: its class and, of kEventChannels, those that were configured
+    uint32_t event_class;     // kKeyEvent: its class (kEventExpired too when something expired), and the channels
     storage::DbIndex db;      // kKeyEvent
     net::ConnId author;       // the client whose command it is; none: nobody's
     std::string_view first;   // channel, event, or key to invalidate
