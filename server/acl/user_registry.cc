@@ -12,7 +12,7 @@ namespace basalt {
 
 UserRegistry::UserRegistry(const CommandTable& commands, const ConfigTable& config)
     : commands_(commands), config_(config) {
-  users_.emplace(kDefaultUserName, Publishable(InitialDefaultUser()));
+  users_ = std::make_shared<const Users>(Users{{std::string(kDefaultUserName), Publishable(InitialDefaultUser())}});
 }
 
 AclDefaults UserRegistry::defaults() const {
@@ -41,7 +41,7 @@ bool UserRegistry::LoadAtStart(std::string* error) {
   SetDefaultPassword(config.requirepass);
   if (config.aclfile.empty()) {
     const std::lock_guard writing(write_mu_);
-    Users users = All();
+    Users users = *All();
     if (!LoadConfiguredUsers(&users, error)) return false;
     Exchange(std::move(users));
     return true;
@@ -77,9 +77,9 @@ bool UserRegistry::LoadConfiguredUsers(Users* users, std::string* error) const {
 UserPtr UserRegistry::default_user() const { return Find(kDefaultUserName); }
 
 UserPtr UserRegistry::Find(std::string_view name) const {
-  const std::lock_guard lock(mu_);
-  const auto it = users_.find(name);
-  return it == users_.end() ? nullptr : it->second;
+  const UsersPtr users = All();
+  const auto it = users->find(name);
+  return it == users->end() ? nullptr : it->second;
 }
 
 UserPtr UserRegistry::Authenticate(std::string_view name, std::string_view password) const {
@@ -93,9 +93,10 @@ UserPtr UserRegistry::Authenticate(std::string_view name, std::string_view passw
 void UserRegistry::Exchange(Users users) {
   const User& first = *users.find(kDefaultUserName)->second;
   must_authenticate_.store(!first.nopass() || !first.enabled(), std::memory_order_relaxed);
+  UsersPtr exchanged = std::make_shared<const Users>(std::move(users));
   {
     const std::lock_guard lock(mu_);
-    users_.swap(users);
+    users_.swap(exchanged);  // the old ones go when nobody looks at them, not under the lock
   }
   version_.fetch_add(1, std::memory_order_release);
 }
@@ -107,7 +108,7 @@ bool UserRegistry::Set(std::string_view name, std::span<const std::string_view> 
   User user = change->before != nullptr ? *change->before : User(std::string(name), defaults());
   if (!user.ApplyAll(rules, defaults(), error)) return false;
   change->after = Publishable(std::move(user));
-  Users users = All();
+  Users users = *All();
   users.insert_or_assign(std::string(name), change->after);
   Exchange(std::move(users));
   return true;
@@ -116,7 +117,7 @@ bool UserRegistry::Set(std::string_view name, std::span<const std::string_view> 
 bool UserRegistry::Delete(std::string_view name) {
   CHECK(name != kDefaultUserName);
   const std::lock_guard writing(write_mu_);
-  Users users = All();
+  Users users = *All();
   if (users.erase(std::string(name)) == 0) return false;
   Exchange(std::move(users));
   return true;
@@ -151,11 +152,12 @@ bool UserRegistry::Load(std::string* error) {
 
 bool UserRegistry::Save(std::string* error) const {
   std::vector<UserPtr> users;
-  for (const auto& [name, user] : All()) users.push_back(user);
+  const UsersPtr all = All();
+  for (const auto& [name, user] : *all) users.push_back(user);
   return WriteAclFile(config_.current().aclfile, users, error);
 }
 
-UserRegistry::Users UserRegistry::All() const {
+UserRegistry::UsersPtr UserRegistry::All() const {
   const std::lock_guard lock(mu_);
   return users_;
 }
@@ -165,10 +167,10 @@ std::vector<std::string> UserRegistry::ConfigLines() const {
   if (!config.aclfile.empty()) return {};
   User plain = InitialDefaultUser();
   if (!config.requirepass.empty()) CHECK(plain.Apply(">" + config.requirepass, defaults()) == RuleError::kNone);
-  const Users users = All();
-  if (users.size() == 1 && users.begin()->second->Text() == plain.Text()) return {};
+  const UsersPtr users = All();
+  if (users->size() == 1 && users->begin()->second->Text() == plain.Text()) return {};
   std::vector<std::string> lines;
-  for (const auto& [name, user] : users) {
+  for (const auto& [name, user] : *users) {
     std::string line = "user " + QuoteRule(name);
     const std::string text = user->Text();
     for (size_t from = 0; from <= text.size();) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ class ConfigTable;
 class UserRegistry {
  public:
   using Users = std::map<std::string, UserPtr, std::less<>>;
+  using UsersPtr = std::shared_ptr<const Users>;
 
   UserRegistry(const CommandTable& commands, const ConfigTable& config);
 
@@ -51,7 +53,7 @@ class UserRegistry {
   bool Load(std::string* error);
   bool Save(std::string* error) const;
 
-  Users All() const;
+  UsersPtr All() const;  // as of now
   // What the conf file has to say of users, a line each; empty: no more than requirepass does, or there is an aclfile.
   std::vector<std::string> ConfigLines() const;
 
@@ -73,7 +75,7 @@ class UserRegistry {
 
   std::mutex write_mu_;    // held through a change; before mu_
   mutable std::mutex mu_;  // for moments
-  Users users_;            // guarded by mu_
+  UsersPtr users_;         // guarded by mu_
 };
 
 }  // namespace basalt

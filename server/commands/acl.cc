@@ -28,16 +28,16 @@ Status WhoAmI(CommandContext& ctx) {
 }
 
 Status Users(CommandContext& ctx) {
-  const UserRegistry::Users users = ctx.services.users.All();
-  ctx.reply.Array(users.size());
-  for (const auto& [name, user] : users) ctx.reply.Bulk(name);
+  const UserRegistry::UsersPtr users = ctx.services.users.All();
+  ctx.reply.Array(users->size());
+  for (const auto& [name, user] : *users) ctx.reply.Bulk(name);
   return Ok();
 }
 
 Status List(CommandContext& ctx) {
-  const UserRegistry::Users users = ctx.services.users.All();
-  ctx.reply.Array(users.size());
-  for (const auto& [name, user] : users) ctx.reply.Bulk("user " + name + ' ' + user->Text());
+  const UserRegistry::UsersPtr users = ctx.services.users.All();
+  ctx.reply.Array(users->size());
+  for (const auto& [name, user] : *users) ctx.reply.Bulk("user " + name + ' ' + user->Text());
   return Ok();
 }
 
@@ -151,10 +151,10 @@ Status RequireAclFile(const CommandContext& ctx) {
 
 Status Load(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(RequireAclFile(ctx));
-  const UserRegistry::Users before = ctx.services.users.All();
+  const UserRegistry::UsersPtr before = ctx.services.users.All();
   std::string error;
   if (!ctx.services.users.Load(&error)) return Status::Message("ERR " + error);
-  for (const auto& [name, user] : before) {
+  for (const auto& [name, user] : *before) {
     if (name != kDefaultUserName) EndClients(ctx, name);
   }
   RefreshUser(ctx.services, ctx.session);
@@ -371,7 +371,7 @@ constexpr CommandSpec kCommands[] = {
      .handler = GenPass},
     {.name = "acl|getuser",
      .arity = 3,
-     .flags = kAdmin,
+     .flags = kAdmin | kCmdSlowLane,
      .group = kGroup,
      .syntax = "username",
      .since = "6.0.0",
@@ -389,7 +389,7 @@ constexpr CommandSpec kCommands[] = {
      .handler = Help},
     {.name = "acl|list",
      .arity = 2,
-     .flags = kAdmin,
+     .flags = kAdmin | kCmdSlowLane,
      .group = kGroup,
      .since = "6.0.0",
      .complexity = "O(N). Where N is the number of configured users.",
@@ -435,7 +435,7 @@ constexpr CommandSpec kCommands[] = {
      .history = kSetUserHistory},
     {.name = "acl|users",
      .arity = 2,
-     .flags = kAdmin,
+     .flags = kAdmin | kCmdSlowLane,
      .group = kGroup,
      .since = "6.0.0",
      .complexity = "O(N). Where N is the number of configured users.",

@@ -17,6 +17,14 @@ namespace basalt {
 
 namespace {
 
+// A longer password is hashed in the slow lane.
+constexpr size_t kFastPasswordBytesMax = 64 * 1024;
+
+Status LogIn(CommandContext& ctx, std::string_view name, std::string_view password) {
+  if (password.size() > kFastPasswordBytesMax && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
+  return Authenticate(ctx.services, ctx.session, ctx.arg(0), name, password);
+}
+
 Status Auth(CommandContext& ctx) {
   if (ctx.argc() > 3) return ErrorCode::kSyntax;
   if (ctx.argc() == 2 && ctx.services.users.default_user()->nopass()) {
@@ -25,7 +33,7 @@ Status Auth(CommandContext& ctx) {
         "configuration is correct?");
   }
   const std::string_view name = ctx.argc() == 2 ? kDefaultUserName : ctx.arg(1);
-  BASALT_RETURN_IF_ERROR(Authenticate(ctx.services, ctx.session, ctx.arg(0), name, ctx.argv.back()));
+  BASALT_RETURN_IF_ERROR(LogIn(ctx, name, ctx.argv.back()));
   ctx.reply.Ok();
   return Ok();
 }
@@ -71,7 +79,7 @@ Status Hello(CommandContext& ctx) {
       return Status::Message("ERR Syntax error in HELLO option '" + std::string(ctx.arg(i)) + "'");
     }
   }
-  if (has_auth) BASALT_RETURN_IF_ERROR(Authenticate(ctx.services, ctx.session, ctx.arg(0), user, password));
+  if (has_auth) BASALT_RETURN_IF_ERROR(LogIn(ctx, user, password));
   if (!ctx.session.authenticated) {
     return Status::Message(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "

@@ -3,6 +3,7 @@
 
 import hashlib
 import threading
+import time
 
 from case import BasaltTest, main, os
 from resp import Client, Closed, RespError
@@ -217,6 +218,38 @@ class Changes(BasaltTest):
         for thread in threads:
             thread.join()
         self.assertEqual(problems, [])
+
+    def test_nobody_listens_to_a_channel_that_was_taken_away(self):
+        admin = self.client()
+        admin.call("ACL", "SETUSER", "u", "on", "nopass", "+subscribe")
+        stop, heard = threading.Event(), []
+
+        def listen():
+            while not stop.is_set():
+                try:
+                    with Client(("127.0.0.1", self.server.port), timeout=20) as client:
+                        client.call("AUTH", "u", "x")
+                        client.call("SUBSCRIBE", "c")
+                        heard.append(1)
+                        client.read()  # until it is ended
+                except (RespError, Closed, OSError):
+                    pass
+
+        threads = [threading.Thread(target=listen, daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(60):
+            admin.call("ACL", "SETUSER", "u", "&c")
+            admin.pipeline([("PING",)] * 30)
+            admin.call("ACL", "SETUSER", "u", "resetchannels")
+            # One that was just subscribing is ended as soon as its command is done.
+            deadline = time.monotonic() + 5
+            while admin.call("PUBSUB", "NUMSUB", "c") != [b"c", 0]:
+                self.assertLess(time.monotonic(), deadline, "somebody still listens")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertGreater(len(heard), 0)
 
 
 if __name__ == "__main__":
