@@ -87,15 +87,17 @@ Status ScriptRun::CheckFlags() const {
 }
 
 Status ScriptRun::Run(const RunInterpreter& run) {
-  Scripting& scripting = outer_.services.scripting;
   RunningScripts::Turn& turn = outer_.session.turn;
+  CHECK(turn.active() || !outer_.in_slow_lane()) << "a script that may take long has its turn";
   if (turn.active()) {
     turn.ScriptBegins(call_.kind, call_.name, Shown(outer_.argv), started_ns_);
   }
-  Interpreter& interpreter = scripting.interpreter(outer_.thread);
-  const Interpreter::Outcome outcome = run(interpreter, *this, outer_.reply);
-  Status status = outcome == Interpreter::Outcome::kUnwound ? StatusOf(stop_, interpreter) : Ok();
-  scripting.Used(outer_.thread);
+  Status status;
+  {
+    const Scripting::InterpreterUse interpreter(outer_.services.scripting, outer_.thread);
+    const Interpreter::Outcome outcome = run(*interpreter, *this, outer_.reply);
+    if (outcome == Interpreter::Outcome::kUnwound) status = StatusOf(stop_, *interpreter);
+  }
   if (turn.active()) turn.ScriptEnds();
   outer_.session.db = caller_db_;
 
@@ -234,9 +236,11 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
 // What Redis checks before it runs a command of a script, in its order.
 Status ScriptRun::Check(const Command& command, std::span<const std::string_view> argv) {
   const CommandSpec& spec = *command.spec;
-  if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) return Status::Message("ERR This Redis command is not allowed from script");
-  (void)argv;  // ACL: CheckPermission(services, session, command, argv, AclContext::kScript), "ERR ACL failure in
-               // script: …"
+  if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) {
+    return Status::Message("ERR This Redis command is not allowed from script");
+  }
+  (void)argv;  // permissions: CheckPermission(services, session, command, argv, AclContext::kScript), once there are
+               // users
   const bool no_writes = call_.read_only || (call_.flags & (kScriptCompat | kScriptNoWrites)) == kScriptNoWrites;
   if (no_writes && spec.Has(kCmdWrite | kCmdMayReplicate)) {
     return Status::Message("ERR Write commands are not allowed from read-only scripts.");

@@ -268,7 +268,7 @@ TEST_F(InterpreterTest, MemoryHasALimit) {
   EXPECT_THAT(Eval("local t={string.rep('x',1e6)} for i=1,12 do t={t,t} end return cmsgpack.pack(t)"),
               HasSubstr("not enough memory"));
   EXPECT_EQ(Eval("return 1"), ":1\r\n");
-  EXPECT_LT(interpreter.memory_bytes(), 1024u * 1024);
+  EXPECT_LT(interpreter.memory().script_bytes, 1024u * 1024);
 }
 
 TEST_F(InterpreterTest, RecursionHasALimit) {
