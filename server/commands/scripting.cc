@@ -45,9 +45,7 @@ Status Load(CommandContext& ctx, std::string_view body, ScriptCache::Origin orig
   Script script{.digest = Sha1Hex(body), .body = std::string(body)};
   BASALT_RETURN_IF_ERROR(Interpreter::ParseShebang(body, &script.flags));
   Scripting& scripting = ctx.services.scripting;
-  const Status compiled = scripting.interpreter(ctx.thread).Check(script);
-  scripting.Used(ctx.thread);
-  if (!compiled.ok()) return compiled;
+  BASALT_RETURN_IF_ERROR(Scripting::InterpreterUse(scripting, ctx.thread)->Check(script));
   *known = scripting.scripts().Add(body, script.flags, origin);
   return Ok();
 }

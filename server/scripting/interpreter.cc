@@ -149,7 +149,9 @@ class Interpreter::Impl {
 
   std::string stopped_at;
 
-  uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
+  InterpreterMemory memory() const {
+    return {script_bytes_.load(std::memory_order_relaxed), function_bytes_.load(std::memory_order_relaxed)};
+  }
 
  private:
   // Runs what the invocation says between Begin and End of its state.
@@ -172,7 +174,7 @@ class Interpreter::Impl {
   size_t source_bytes_ = 0;
   std::unordered_map<std::string, CompiledLibrary> libraries_;  // by name
   int runs_until_gc_step_ = kRunsPerGcStep;
-  std::atomic<uint64_t> memory_bytes_{0};
+  std::atomic<uint64_t> script_bytes_{0}, function_bytes_{0};
 };
 
 // ---- running ----
@@ -210,8 +212,9 @@ void Interpreter::Impl::TidyUp() {
       if (state != nullptr) lua_gc(state->lua(), LUA_GCSTEP, kRunsPerGcStep);
     }
   }
-  uint64_t bytes = 0;
   for (std::unique_ptr<LuaState>* const state : {&scripts_, &functions_}) {
+    std::atomic<uint64_t>& bytes = state == &scripts_ ? script_bytes_ : function_bytes_;
+    bytes.store(0, std::memory_order_relaxed);
     if (*state == nullptr) continue;
     if ((*state)->memory_bytes() > kIdleBytesMax) lua_gc((*state)->lua(), LUA_GCCOLLECT, 0);
     if ((*state)->hit_limit() || (*state)->memory_bytes() > kIdleBytesMax) {
@@ -219,9 +222,8 @@ void Interpreter::Impl::TidyUp() {
       state->reset();
       continue;
     }
-    bytes += (*state)->memory_bytes();
+    bytes.store((*state)->memory_bytes(), std::memory_order_relaxed);
   }
-  memory_bytes_.store(bytes, std::memory_order_relaxed);
 }
 
 // ---- scripts ----
@@ -414,6 +416,6 @@ Status Interpreter::LoadLibrary(FunctionLibrary* library) {
 }
 
 std::string_view Interpreter::stopped_at() const { return impl_->stopped_at; }
-uint64_t Interpreter::memory_bytes() const { return impl_->memory_bytes(); }
+InterpreterMemory Interpreter::memory() const { return impl_->memory(); }
 
 }  // namespace basalt

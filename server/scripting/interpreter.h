@@ -21,6 +21,11 @@ struct Script {
   uint32_t flags = kScriptCompat;  // ScriptFlag
 };
 
+// Of Lua's states.
+struct InterpreterMemory {
+  uint64_t script_bytes = 0, function_bytes = 0;
+};
+
 // One Lua 5.1 state, sandboxed as Redis' own, and what it has compiled so far (by digest, or by the library's version),
 // within a limit. Owner: one pool thread; that thread only.
 class Interpreter {
@@ -51,7 +56,7 @@ class Interpreter {
   // Where the last run stood when it was unwound, for the error of a killed script: "@user_script:3". Empty: unknown.
   std::string_view stopped_at() const;
 
-  uint64_t memory_bytes() const;  // INFO used_memory_lua, used_memory_vm_*; any thread
+  InterpreterMemory memory() const;  // INFO used_memory_vm_*; any thread
 
  private:
   class Impl;

@@ -88,15 +88,17 @@ Status ScriptRun::CheckFlags() const {
 }
 
 Status ScriptRun::Run(const RunInterpreter& run) {
-  Scripting& scripting = outer_.services.scripting;
   RunningScripts::Turn& turn = outer_.session.turn;
+  CHECK(turn.active() || !outer_.in_slow_lane()) << "a script that may take long has its turn";
   if (turn.active()) {
     turn.ScriptBegins(call_.kind, call_.name, Shown(outer_.argv), started_ns_);
   }
-  Interpreter& interpreter = scripting.interpreter(outer_.thread);
-  const Interpreter::Outcome outcome = run(interpreter, *this, outer_.reply);
-  Status status = outcome == Interpreter::Outcome::kUnwound ? StatusOf(stop_, interpreter) : Ok();
-  scripting.Used(outer_.thread);
+  Status status;
+  {
+    const Scripting::InterpreterUse interpreter(outer_.services.scripting, outer_.thread);
+    const Interpreter::Outcome outcome = run(*interpreter, *this, outer_.reply);
+    if (outcome == Interpreter::Outcome::kUnwound) status = StatusOf(stop_, *interpreter);
+  }
   if (turn.active()) turn.ScriptEnds();
   outer_.session.db = caller_db_;
 

@@ -1,6 +1,7 @@
 #include "server/scripting/scripting.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/request_handler.h"
 
@@ -9,32 +10,43 @@ namespace basalt {
 Scripting::Scripting(int pool_threads, int slow_threads)
     : running_(std::max(1, slow_threads - 1), net::kStandInThreadsMax), slots_(static_cast<size_t>(pool_threads)) {}
 
-Interpreter& Scripting::interpreter(int thread) {
-  Slot& slot = slots_[static_cast<size_t>(thread)];
-  const uint64_t flushes = flushes_.load(std::memory_order_relaxed);
-  if (slot.interpreter == nullptr || slot.flushes != flushes) {
-    slot.interpreter = std::make_unique<Interpreter>();
-    slot.flushes = flushes;
-  }
-  return *slot.interpreter;
+Scripting::InterpreterUse::InterpreterUse(Scripting& scripting, int thread) : scripting_(scripting), thread_(thread) {
+  Slot& slot = scripting.slots_[static_cast<size_t>(thread)];
+  std::lock_guard lock(slot.mu);
+  if (slot.interpreter == nullptr) slot.interpreter = std::make_unique<Interpreter>();
+  slot.in_use = true;
+  interpreter_ = slot.interpreter.get();
 }
 
-void Scripting::Used(int thread) {
-  Slot& slot = slots_[static_cast<size_t>(thread)];
-  if (slot.interpreter == nullptr) return;
-  if (slot.flushes != flushes_.load(std::memory_order_relaxed)) slot.interpreter.reset();
-  slot.bytes.store(slot.interpreter != nullptr ? slot.interpreter->memory_bytes() : 0, std::memory_order_relaxed);
+Scripting::InterpreterUse::~InterpreterUse() {
+  Slot& slot = scripting_.slots_[static_cast<size_t>(thread_)];
+  std::lock_guard lock(slot.mu);
+  slot.in_use = false;
+  if (std::exchange(slot.outdated, false)) slot.interpreter.reset();
 }
 
 void Scripting::Flush() {
   scripts_.Clear();
-  flushes_.fetch_add(1, std::memory_order_relaxed);
+  for (Slot& slot : slots_) {
+    std::lock_guard lock(slot.mu);
+    if (slot.in_use) {
+      slot.outdated = true;
+    } else {
+      slot.interpreter.reset();
+    }
+  }
 }
 
-uint64_t Scripting::interpreter_bytes() const {
-  uint64_t bytes = 0;
-  for (const Slot& slot : slots_) bytes += slot.bytes.load(std::memory_order_relaxed);
-  return bytes;
+InterpreterMemory Scripting::interpreter_memory() const {
+  InterpreterMemory sum;
+  for (const Slot& slot : slots_) {
+    std::lock_guard lock(slot.mu);
+    if (slot.interpreter == nullptr) continue;
+    const InterpreterMemory each = slot.interpreter->memory();
+    sum.script_bytes += each.script_bytes;
+    sum.function_bytes += each.function_bytes;
+  }
+  return sum;
 }
 
 }  // namespace basalt

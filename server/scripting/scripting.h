@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "server/scripting/function_registry.h"
@@ -24,15 +25,29 @@ class Scripting {
   const ScriptCache& scripts() const { return scripts_; }
   RunningScripts& running() { return running_; }
   FunctionRegistry& functions() { return functions_; }
+  const FunctionRegistry& functions() const { return functions_; }
 
-  // REQUIRES: pool thread number `thread`.
-  Interpreter& interpreter(int thread);
-  // … after each use: shows others how large it is, and lets go of it when it is outdated.
-  void Used(int thread);
-  // SCRIPT FLUSH: no script is known any more, and every thread begins with a new interpreter.
+  // The interpreter of a pool thread, for a block of its code.
+  class InterpreterUse {
+   public:
+    // REQUIRES: pool thread number `thread`.
+    InterpreterUse(Scripting& scripting, int thread);
+    ~InterpreterUse();
+    InterpreterUse(const InterpreterUse&) = delete;
+    InterpreterUse& operator=(const InterpreterUse&) = delete;
+    Interpreter* operator->() const { return interpreter_; }
+    Interpreter& operator*() const { return *interpreter_; }
+
+   private:
+    Scripting& scripting_;
+    const int thread_;
+    Interpreter* interpreter_;
+  };
+  // SCRIPT FLUSH: no script is known any more, and the interpreters are new (those that run something, when it is
+  // done).
   void Flush();
 
-  uint64_t interpreter_bytes() const;  // of all of them
+  InterpreterMemory interpreter_memory() const;  // of all of them
 
   // DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run what they may not (tests).
   void AllowAllCommands(bool allow) { allow_all_commands_.store(allow, std::memory_order_relaxed); }
@@ -40,16 +55,17 @@ class Scripting {
 
  private:
   struct alignas(64) Slot {
-    std::unique_ptr<Interpreter> interpreter;  // that thread only
-    uint64_t flushes = 0;                      // … how many there had been when it was made
-    std::atomic<uint64_t> bytes{0};
+    mutable std::mutex mu;
+    // guarded by mu:
+    std::unique_ptr<Interpreter> interpreter;  // what it points to is the thread's while in_use
+    bool in_use = false;
+    bool outdated = false;
   };
 
   ScriptCache scripts_;
   FunctionRegistry functions_;
   RunningScripts running_;
   std::vector<Slot> slots_;
-  std::atomic<uint64_t> flushes_{0};
   std::atomic<bool> allow_all_commands_{false};
 };
 
