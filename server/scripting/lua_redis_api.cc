@@ -70,6 +70,7 @@ int Call(lua_State* L, OnError on_error) {
   if (state.run().host->Call(state.argv, state.run().resp, &state.call_reply) == ScriptHost::CallResult::kUnwind) {
     state.Unwind(L);
   }
+  lua_settop(L, 0);  // up to 8000 arguments, which is all a C function's stack may hold
   const std::string_view reply = Flatten(state);
   const bool is_error = reply.starts_with('-');
   if (!PushReply(L, reply)) RaiseError(L, "the reply of a command cannot be converted");

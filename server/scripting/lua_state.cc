@@ -420,13 +420,12 @@ void LuaState::CheckOutsideBytes(lua_State* L, size_t bytes) {
 void LuaState::Unwind(lua_State* L) {
   if (!run_.unwinding) {
     run_.unwinding = true;
+    stopped_at_.clear();
     lua_Debug at;
-    int level = 0;
-    bool known = lua_getstack(L, level, &at) != 0 && lua_getinfo(L, "Sl", &at) != 0;
-    if (known && std::string_view(at.what) == "C") {
-      known = lua_getstack(L, 1, &at) != 0 && lua_getinfo(L, "Sl", &at) != 0;
+    for (int level = 0; stopped_at_.empty() && lua_getstack(L, level, &at) != 0; ++level) {
+      lua_getinfo(L, "Sl", &at);
+      if (at.currentline >= 0) stopped_at_ = std::string(at.source) + ':' + std::to_string(at.currentline);
     }
-    stopped_at_ = known ? std::string(at.source) + ':' + std::to_string(at.currentline) : std::string();
   }
   // From now on each instruction raises again, whoever catches.
   lua_sethook(L, Hook, LUA_MASKCOUNT, 1);
