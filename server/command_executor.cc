@@ -171,7 +171,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = pause_.until_ms()});
   }
   if (session.in_multi && !spec->Has(kCmdImmediate)) {
-    Queue(batch, session, *command, argv);
+    Queue(batch, session, *command, argv, flags);
     return Next::kAdvance;
   }
   return RunPrepared(thread, session, *command, argv);
@@ -223,14 +223,14 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
 }
 
 void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Command& command,
-                            std::span<const std::string_view> argv) const {
+                            std::span<const std::string_view> argv, uint64_t flags) const {
   QueuedCommand queued{.command = &command, .args = {}};
   queued.args.reserve(argv.size());
   for (std::string_view arg : argv) {
     queued.args.emplace_back(arg);
     session.queued_bytes += arg.size() + sizeof(std::string);
   }
-  session.queued_flags |= command.spec->flags;
+  session.queued_flags |= flags;
   session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
