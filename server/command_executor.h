@@ -76,14 +76,8 @@ class CommandExecutor {
   // The reason to refuse a command before it runs; ok: none.
   Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
-<<<<<<< HEAD
-  void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
-=======
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv,
              uint64_t flags) const;
-  void Account(const CommandContext& context, const Command& command, storage::DbIndex db, uint64_t duration_ns,
-               const Status& status) const;
->>>>>>> scripts
   // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
   bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
   void Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const;
