@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/scripting/script_cache.h"
@@ -35,6 +36,9 @@ class RunningScriptsTest : public testing::Test {
     return status.ok() ? "OK" : ErrorText(status, "");
   }
 
+  // What a release grants comes to `turns` meanwhile.
+  void ReleaseAll() { const std::vector<Turn> released = std::exchange(turns, {}); }
+
   RunningScripts running{2, 1};  // two places, one overdue script beside
   std::vector<Turn> turns;
   std::vector<std::string> events;
@@ -51,7 +55,7 @@ TEST_F(RunningScriptsTest, WaitersComeInOrderAndAnExclusiveCommandIsAlone) {
   EXPECT_FALSE(running.TryEnter(Part::kScript, false).active()) << "nor who comes now";
   b.Release();
   EXPECT_EQ(events, std::vector<std::string>{"x granted"});
-  turns.clear();
+  ReleaseAll();
   EXPECT_EQ(events, (std::vector<std::string>{"x granted", "c granted"}));
 }
 
@@ -62,7 +66,7 @@ TEST_F(RunningScriptsTest, WhoHasItsKeysComesFirst) {
   Wait(Part::kScript, "d", true);
   a.Release();
   EXPECT_EQ(events, std::vector<std::string>{"d granted"});
-  turns.clear();
+  ReleaseAll();
   b.Release();
   EXPECT_EQ(events.back(), "c granted");
 }
@@ -74,8 +78,8 @@ TEST_F(RunningScriptsTest, AnOverdueScriptGivesItsPlaceAndRefusesExclusiveComman
   Wait(Part::kExclusive, "x");
   Wait(Part::kScript, "d");
   a.Overdue();
-  EXPECT_EQ(events, (std::vector<std::string>{"c granted", "x refused"}));
-  turns.clear();  // c ends
+  EXPECT_EQ(events, (std::vector<std::string>{"x refused", "c granted"}));
+  ReleaseAll();  // c ends
   EXPECT_EQ(events.back(), "d granted");
 }
 
