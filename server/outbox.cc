@@ -6,6 +6,12 @@
 
 namespace basalt {
 
+namespace {
+
+constexpr size_t kKeptBytesMax = 64 * 1024;  // of a large message nothing is kept
+
+}  // namespace
+
 void Outbox::Add(Kind kind, KeyEventClass event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
                  std::string_view second) {
   slots_.push_back({kind, event_class, db, author, bytes_.size(), first.size(), second.size()});
@@ -42,6 +48,7 @@ void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {
   }
   slots_.clear();
   bytes_.clear();
+  if (bytes_.capacity() > kKeptBytesMax) bytes_.shrink_to_fit();
 }
 
 }  // namespace basalt

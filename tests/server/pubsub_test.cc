@@ -160,11 +160,8 @@ TEST_F(PubSubTest, KeyEventsGoWhereTheyAreWanted) {
   pubsub_.Deliver(entry, nobody);
   EXPECT_EQ(Take(*client), (Messages{keyspace, keyevent}));
 
-  const storage::Change expired{.db = 0,
-                                .kind = storage::ChangeKind::kExpired,
-                                .created = false,
-                                .type = {},
-                                .key = {.key = "gone"}};
+  const storage::Change expired{
+      .db = 0, .kind = storage::ChangeKind::kExpired, .created = false, .type = {}, .key = {.key = "gone"}};
   pubsub_.OnExpired(expired);
   EXPECT_EQ(Take(*client), Messages()) << "not asked for";
   pubsub_.SetKeyEvents(kEventKeyevent | kEventExpired);
@@ -315,9 +312,9 @@ TEST_F(PubSubTest, AgreesWithAModel) {
 TEST(PubSubStress, ManyThreads) {
   PubSub pubsub;
   std::atomic<uint64_t> pushed{0};
-  pubsub.SetSink({.push_to_many =
-                      [&](PubSub::Conns conns, PubSub::Bytes bytes) { pushed += conns->size() * (bytes->size() > 0); },
-                  .hold_pushes = [](net::ConnId) {}});
+  pubsub.SetSink(
+      {.push_to_many = [&](PubSub::Conns conns, PubSub::Bytes bytes) { pushed += conns->size() * (bytes->size() > 0); },
+       .hold_pushes = [](net::ConnId) {}});
   constexpr int kRounds = 2000;
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < 3; ++t) {
