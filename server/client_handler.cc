@@ -3,6 +3,7 @@
 #include "net/transport.h"
 #include "server/acl/permission.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_executor.h"
 #include "server/config_table.h"
 #include "server/monitor_hub.h"
@@ -46,6 +47,12 @@ net::ConnSettings SettingsOf(const Services& services, const Session& session) {
   return settings;
 }
 
+void AboutToSend(const Services& services, net::CommandBatch& batch) {
+  Session& session = static_cast<Session&>(*batch.client);
+  batch.settings = SettingsOf(services, session);
+  session.pushes_held = false;
+}
+
 void KillClient(const Services& services, ClientInfo& client) {
   client.killed.store(true);
   services.clients.Remove(client.id);
@@ -73,6 +80,7 @@ net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& inf
 void ClientHandler::OnDisconnect(std::unique_ptr<net::ClientState> client, net::CloseReason) {
   auto& session = static_cast<Session&>(*client);
   services_.watches.Forget(session.watch);
+  services_.tracking.Disable(session);
   if (session.monitor) services_.monitors.Remove(session.conn.id);
   if (session.info->subscribed()) services_.pubsub.Drop(session.conn.id);
   services_.clients.Remove(session.id);

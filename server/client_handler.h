@@ -39,4 +39,7 @@ net::ConnSettings SettingsOf(const Services& services, const Session& session);
 // see it. Then the connection is ended. Any thread. Not for the client whose command runs: its reply would not be sent.
 void KillClient(const Services& services, ClientInfo& client);
 
+// For the holder of a batch, before its replies go to the connection: settings go with them, and release held pushes.
+void AboutToSend(const Services& services, net::CommandBatch& batch);
+
 }  // namespace basalt

@@ -429,8 +429,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::notify_keyspace_events,
      .help = "Events that are published: K keyspace channels, E keyevent channels, g generic, $ string, l list, s set, "
              "h hash, z sorted set, x expired, "
-             "e evicted, t stream, m key miss, n new key, A for g$lshzxetd. Events are delivered from the release that "
-             "has SUBSCRIBE."},
+             "e evicted, t stream, m key miss, n new key, A for g$lshzxetd."},
 
     // ---- encodings ----
     {.name = "hash-max-listpack-entries",
@@ -533,7 +532,8 @@ constexpr OptionSpec kRows[] = {
      .default_text = "5000",
      .section = S::kScripts,
      .field = &C::busy_reply_threshold,
-     .help = "Milliseconds after which a script counts as running too long. Other clients are served all the while.",
+     .help = "Milliseconds after which a script counts as running too long: SCRIPT KILL may end it, and who needs the keys that "
+             "it holds is answered BUSY instead of waiting. All others are served all the while. 0: never.",
      .min = 0,
      .max = kLongMax,
      .alias = "lua-time-limit"},

@@ -107,9 +107,6 @@ std::string QuoteWord(std::string_view word);
 
 // A number of bytes with an optional unit: 1k = 1000, 1kb = 1024, …
 bool ParseMemory(std::string_view text, int64_t* bytes);
-std::string NotifyFlagsText(uint32_t flags);
-// False on a character that is no event class.
-bool ParseNotifyFlags(std::string_view text, uint32_t* flags);
 
 namespace config_internal {
 std::span<const OptionSpec> BasaltOptions();

@@ -36,26 +36,6 @@ struct ClientOutputLimit {
   bool operator==(const ClientOutputLimit&) const = default;
 };
 
-// Event classes of `notify-keyspace-events`.
-enum NotifyFlag : uint32_t {
-  kNotifyKeyspace = 1 << 0,  // K
-  kNotifyKeyevent = 1 << 1,  // E
-  kNotifyGeneric = 1 << 2,   // g
-  kNotifyString = 1 << 3,    // $
-  kNotifyList = 1 << 4,      // l
-  kNotifySet = 1 << 5,       // s
-  kNotifyHash = 1 << 6,      // h
-  kNotifyZset = 1 << 7,      // z
-  kNotifyExpired = 1 << 8,   // x
-  kNotifyEvicted = 1 << 9,   // e
-  kNotifyStream = 1 << 10,   // t
-  kNotifyKeyMiss = 1 << 11,  // m
-  kNotifyModule = 1 << 12,   // d
-  kNotifyNew = 1 << 13,      // n
-  kNotifyAll = kNotifyGeneric | kNotifyString | kNotifyList | kNotifySet | kNotifyHash | kNotifyZset | kNotifyExpired |
-               kNotifyEvicted | kNotifyStream | kNotifyModule,  // A
-};
-
 // The options that the server acts on, as plain typed fields. Immutable once published: CONFIG SET replaces the whole.
 // Options without a field here are kept by the ConfigTable for CONFIG GET only. Names are those of the options.
 struct ConfigSnapshot {
@@ -111,7 +91,7 @@ struct ConfigSnapshot {
   int64_t latency_monitor_threshold = 0;  // milliseconds; 0: off
   bool latency_tracking = false;
   std::vector<double> latency_tracking_info_percentiles;
-  uint32_t notify_keyspace_events = 0;  // NotifyFlag
+  uint32_t notify_keyspace_events = 0;  // KeyEventClass
 
   // Scripts, shutdown.
   int64_t busy_reply_threshold = 0;  // milliseconds

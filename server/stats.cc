@@ -103,7 +103,8 @@ void Stats::RecordCall(uint32_t command, uint64_t duration_ns, CallOutcome outco
 
 void Stats::RecordError(std::string_view error_line) {
   if (error_line.starts_with('-')) error_line.remove_prefix(1);
-  std::string name(error_line.substr(0, error_line.find_first_of(" \r\n")));
+  const size_t word = error_line.find_first_of(" \r\n");
+  std::string name(word != std::string_view::npos ? error_line.substr(0, word) : "ERR");  // one word is no code
   Shard& shard = MyShard();
   shard.counters[kErrors].Add(1);
   const std::lock_guard lock(shard.errors_mu);

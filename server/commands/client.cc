@@ -10,6 +10,7 @@
 #include "server/commands/client_text.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/tracking.h"
 #include "server/parked_registry.h"
 #include "server/pubsub.h"
 #include "server/server.h"
@@ -236,36 +237,6 @@ Status Unpause(CommandContext& ctx) {
   return Ok();
 }
 
-Status GetRedir(CommandContext& ctx) {
-  ctx.reply.Integer(-1);  // no client tracks keys
-  return Ok();
-}
-
-Status TrackingInfo(CommandContext& ctx) {
-  ctx.reply.Map(3);
-  ctx.reply.Bulk("flags");
-  ctx.reply.Set(1);
-  ctx.reply.Bulk("off");
-  ctx.reply.Bulk("redirect");
-  ctx.reply.Integer(-1);
-  ctx.reply.Bulk("prefixes");
-  ctx.reply.Array(0);
-  return Ok();
-}
-
-Status Caching(CommandContext&) {
-  return Status::Message(
-      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
-}
-
-Status Tracking(CommandContext& ctx) {
-  bool on = false;
-  BASALT_RETURN_IF_ERROR(ParseOnOff(ctx.arg(2), &on));
-  if (on) return Status::Message("ERR Client side caching is not supported");
-  ctx.reply.Ok();
-  return Ok();
-}
-
 Status Help(CommandContext& ctx) {
   constexpr std::string_view kLines[] = {
       "CACHING (YES|NO)",
@@ -299,7 +270,9 @@ Status Help(CommandContext& ctx) {
       "SETNAME <name>",
       "    Name this connection.",
       "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> ...] [OPTIN] [OPTOUT] [NOLOOP]",
-      "    Client side caching; only OFF is supported so far.",
+      "    Get a message when a key changes that this connection has read (with BCAST: any key, or any that begins with",
+      "    one of the prefixes). REDIRECT sends it to another connection; OPTIN, OPTOUT: see CACHING; NOLOOP leaves out",
+      "    what this connection changes itself.",
       "TRACKINGINFO",
       "    The state of client side caching on this connection.",
       "UNBLOCK <id> [TIMEOUT|ERROR]",
@@ -475,8 +448,9 @@ constexpr CommandSpec kCommands[] = {
      .syntax = "(ON | OFF) [REDIRECT client-id:integer] [PREFIX prefix]… [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
      .since = "6.0.0",
      .complexity = "O(1). Some options may introduce additional complexity.",
-     .summary = "Client side caching; only OFF is supported so far.",
-     .handler = Tracking},
+     .summary = "Has the server tell when a key that this connection has read, or that begins with a prefix, changes.",
+     .handler = TrackingCommand,
+     .prepare = PrepareTracking},
     {.name = "client|trackinginfo",
      .arity = 2,
      .flags = kPlain,

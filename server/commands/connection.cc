@@ -2,6 +2,7 @@
 #include "net/transport.h"
 #include "server/acl/permission.h"
 #include "server/client_registry.h"
+#include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/client_names.h"
@@ -137,6 +138,7 @@ Status Reset(CommandContext& ctx) {
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
   session.no_evict = session.no_touch = false;
+  ctx.services.tracking.Disable(session);
   if (session.monitor) {
     session.monitor = false;
     ctx.services.monitors.Remove(session.conn.id);
@@ -176,7 +178,8 @@ constexpr CommandSpec kCommands[] = {
      .handler = Echo},
     {.name = "hello",
      .arity = -1,
-     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy,
+     .flags =
+         kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy | kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .syntax = "[protover:integer [AUTH (username password)] [SETNAME clientname]]",
      .since = "6.0.0",
@@ -210,7 +213,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "reset",
      .arity = 1,
      .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdAllowBusy | kCmdImmediate |
-              kCmdForSubscribers,
+              kCmdForSubscribers | kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .since = "6.2.0",
      .complexity = "O(1)",

@@ -220,8 +220,9 @@ class Sort {
     if (options_.reads_other_keys() && ctx_.can_write() && !ctx_.txn().exclusive()) return ErrorCode::kNeedGate;
     view_.RequireSnapshot();
     BASALT_RETURN_IF_ERROR(Find());
-    if (options_.keeps_order && record_ != nullptr && record_->type() == ValueType::kSet && options_.stores()) {
-      // What is stored must not depend on how a set is kept.
+    if (options_.keeps_order && record_ != nullptr && record_->type() == ValueType::kSet &&
+        (options_.stores() || ctx_.in_script())) {
+      // What is stored must not depend on how a set is kept, nor what a script does.
       options_.keeps_order = false;
       options_.alpha = true;
       options_.by.clear();
@@ -425,6 +426,7 @@ class Sort {
     } else if (old != nullptr) {
       txn.Erase(ctx_.db(), destination);
     }
+    NotifyStored(ctx_, kEventList, "sortstore", destination.key, values.size());
     ctx_.reply.Integer(static_cast<int64_t>(values.size()));
     return Ok();
   }
