@@ -175,11 +175,10 @@ constexpr OptionSpec kRows[] = {
     Integer("socket-mark-id", "0", 0, 4294967295, "", kOptImmutable),
     Text("bind-source-addr", "", ""),
 
-    // ---- access lists, client-side caching ----
+    // ---- access lists ----
     Text("aclfile", "", "There is one user, default; its password is requirepass.", kOptImmutable),
     Integer("acllog-max-len", "128", 0, kLongMax, ""),
     Choice("acl-pubsub-default", "resetchannels", kPubsubDefaultChoices, ""),
-    With(Integer("tracking-table-max-keys", "1000000", 0, kLongMax, ""), &C::tracking_table_max_keys),
 
     // ---- replication and cluster: not there yet ----
     In(S::kReplication,
