@@ -126,6 +126,11 @@ void WorkerThread::OnSocket(const Poller::Event& event) {
     conn.OnPeerEnd();
   } else if ((event.events & (kPollRead | kPollError)) && (conn.Wants(tunables_.query_buffer_bytes_max) & kPollRead)) {
     if (!ReadOnce(*slot)) return;
+    if (queue_.has_ordered()) {  // pushes that may be older than what was read
+      OnNotified(false);
+      slot = Find(event.token);
+      if (!slot || slot->fd < 0) return;
+    }
   }
   Update(*slot);
 }
