@@ -271,7 +271,16 @@ void* LuaState::Allocate(void* self, void* block, size_t old_bytes, size_t new_b
     return nullptr;
   }
   state.memory_bytes_ += new_bytes - old_bytes;
+  if (new_bytes > old_bytes) state.NoteAllocated(new_bytes - old_bytes);
   return moved;
+}
+
+// Instructions that make large strings take long: so the hook comes with the bytes, too.
+void LuaState::NoteAllocated(size_t bytes) {
+  allocated_since_tick_ += bytes;
+  if (allocated_since_tick_ < kBytesPerTick) return;
+  allocated_since_tick_ = 0;
+  if (in_run_ && !run_.unwinding) lua_sethook(lua_, Hook, LUA_MASKCOUNT, 1);
 }
 
 int LuaState::Open(lua_State* L) {
@@ -400,7 +409,7 @@ bool LuaState::MustUnwind() const {
 void LuaState::Hook(lua_State* L, lua_Debug*) {
   LuaState& state = Of(L);
   if (state.run_.unwinding || state.MustUnwind()) state.Unwind(L);
-  // A coroutine that was unwound and is resumed in a later run.
+  // It came with the bytes, or this is a coroutine that was unwound in an earlier run.
   if (lua_gethookcount(L) != ScriptHost::kTickInstructions) {
     lua_sethook(L, Hook, LUA_MASKCOUNT, ScriptHost::kTickInstructions);
   }

@@ -328,6 +328,12 @@ TEST_F(InterpreterTest, NothingCatchesAnUnwinding) {
   }
 }
 
+TEST_F(InterpreterTest, SlowInstructionsAreInterruptedSooner) {
+  host.unwind_at_tick = 1;
+  EXPECT_EQ(Eval("local n = 0 while true do n = n + #string.rep('x', 1e6) if n > 1e8 then return n end end"), "");
+  EXPECT_EQ(outcome, Interpreter::Outcome::kUnwound);
+}
+
 TEST_F(InterpreterTest, NoCommandRunsAfterACallThatUnwinds) {
   for (const std::string_view body : {
            "redis.call('a') pcall(redis.call, 'b') redis.call('c') return 1",
