@@ -80,6 +80,8 @@ int Resume(lua_State* L) {
   return lua_gettop(L);
 }
 
+constexpr int kDefaultGcPercent = 200;  // Lua's own setpause and setstepmul
+
 // string.rep, in one step: what is too large is refused at once instead of after seconds without a hook.
 int Repeat(lua_State* L) {
   size_t bytes;
@@ -103,6 +105,30 @@ int Repeat(lua_State* L) {
   }
   lua_pushlstring(L, result, total);
   return 1;
+}
+
+// collectgarbage. What would last beyond the script (stop, setpause, …) is accepted and does nothing.
+int CollectGarbage(lua_State* L) {
+  static const char* const kOptions[] = {"collect", "count",    "step",       "stop",
+                                         "restart", "setpause", "setstepmul", nullptr};
+  switch (luaL_checkoption(L, 1, "collect", kOptions)) {
+    case 0:
+      lua_pushinteger(L, lua_gc(L, LUA_GCCOLLECT, 0));
+      return 1;
+    case 1:
+      lua_pushnumber(L, lua_gc(L, LUA_GCCOUNT, 0) + lua_gc(L, LUA_GCCOUNTB, 0) / 1024.0);
+      return 1;
+    case 2:
+      lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, luaL_optint(L, 2, 0)));
+      return 1;
+    case 3:
+    case 4:
+      lua_pushinteger(L, 0);
+      return 1;
+    default:
+      lua_pushinteger(L, kDefaultGcPercent);
+      return 1;
+  }
 }
 
 // math.random with the generator of POSIX' lrand48, whose sequence is the same everywhere.
@@ -320,6 +346,8 @@ void LuaState::OpenLibraries(lua_State* L) {
 
   lua_pushcfunction(L, Pcall);
   lua_setglobal(L, "pcall");
+  lua_pushcfunction(L, CollectGarbage);
+  lua_setglobal(L, "collectgarbage");
   lua_pushcfunction(L, Xpcall);
   lua_setglobal(L, "xpcall");
   lua_getglobal(L, LUA_COLIBNAME);
