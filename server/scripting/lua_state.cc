@@ -420,6 +420,7 @@ int LuaState::ProtectedCall(int args, int results) {
 void LuaState::Begin(const Run& run) {
   run_ = run;
   in_run_ = true;
+  stopped_at_.clear();
   lua_sethook(lua_, Hook, LUA_MASKCOUNT, ScriptHost::kTickInstructions);
 }
 
@@ -457,7 +458,6 @@ void LuaState::CheckOutsideBytes(lua_State* L, size_t bytes) {
 void LuaState::Unwind(lua_State* L) {
   if (!run_.unwinding) {
     run_.unwinding = true;
-    stopped_at_.clear();
     lua_Debug at;
     for (int level = 0; stopped_at_.empty() && lua_getstack(L, level, &at) != 0; ++level) {
       lua_getinfo(L, "Sl", &at);
