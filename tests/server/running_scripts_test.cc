@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/scripting/script_cache.h"
+#include "server/scripting/script_pace.h"
 
 namespace basalt {
 namespace {
@@ -34,6 +36,9 @@ class RunningScriptsTest : public testing::Test {
     return status.ok() ? "OK" : ErrorText(status, "");
   }
 
+  // What a release grants comes to `turns` meanwhile.
+  void ReleaseAll() { const std::vector<Turn> released = std::exchange(turns, {}); }
+
   RunningScripts running{2, 1};  // two places, one overdue script beside
   std::vector<Turn> turns;
   std::vector<std::string> events;
@@ -50,7 +55,7 @@ TEST_F(RunningScriptsTest, WaitersComeInOrderAndAnExclusiveCommandIsAlone) {
   EXPECT_FALSE(running.TryEnter(Part::kScript, false).active()) << "nor who comes now";
   b.Release();
   EXPECT_EQ(events, std::vector<std::string>{"x granted"});
-  turns.clear();
+  ReleaseAll();
   EXPECT_EQ(events, (std::vector<std::string>{"x granted", "c granted"}));
 }
 
@@ -61,7 +66,7 @@ TEST_F(RunningScriptsTest, WhoHasItsKeysComesFirst) {
   Wait(Part::kScript, "d", true);
   a.Release();
   EXPECT_EQ(events, std::vector<std::string>{"d granted"});
-  turns.clear();
+  ReleaseAll();
   b.Release();
   EXPECT_EQ(events.back(), "c granted");
 }
@@ -73,8 +78,8 @@ TEST_F(RunningScriptsTest, AnOverdueScriptGivesItsPlaceAndRefusesExclusiveComman
   Wait(Part::kExclusive, "x");
   Wait(Part::kScript, "d");
   a.Overdue();
-  EXPECT_EQ(events, (std::vector<std::string>{"c granted", "x refused"}));
-  turns.clear();  // c ends
+  EXPECT_EQ(events, (std::vector<std::string>{"x refused", "c granted"}));
+  ReleaseAll();  // c ends
   EXPECT_EQ(events.back(), "d granted");
 }
 
@@ -167,14 +172,13 @@ TEST(ScriptCacheTest, ADigestIsFoundInAnyCase) {
   EXPECT_EQ(cache.Find("e0e1"), nullptr);
 }
 
-TEST(ScriptCacheTest, AScriptIsSlowUntilItHasBeenQuickOften) {
-  ScriptCache cache;
-  const KnownScriptPtr script = cache.Add("return 1", kScriptCompat, ScriptCache::Origin::kEval);
-  EXPECT_FALSE(script->IsSlow());
-  script->NoteQuick();
-  script->NoteSlow();
+TEST(ScriptPaceTest, SlowUntilItHasBeenQuickOften) {
+  ScriptPace pace;
+  EXPECT_FALSE(pace.IsSlow());
+  pace.NoteQuick();
+  pace.NoteSlow();
   int quick = 0;
-  for (; script->IsSlow(); ++quick) script->NoteQuick();
+  for (; pace.IsSlow(); ++quick) pace.NoteQuick();
   EXPECT_GT(quick, 1);
 }
 
