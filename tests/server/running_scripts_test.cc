@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/scripting/script_cache.h"
+#include "server/scripting/script_pace.h"
 
 namespace basalt {
 namespace {
@@ -24,6 +26,8 @@ class RunningScriptsTest : public testing::Test {
         },
         [this, name] { events.push_back(name + " refused"); });
   }
+  // What was granted by waiting ends; that may grant more.
+  void EndGranted() { std::exchange(turns, {}).clear(); }
   Turn Begin(const std::string& name, ScriptKind kind = ScriptKind::kEval) {
     Turn turn = running.TryEnter(Part::kScript, false);
     if (turn.active()) turn.ScriptBegins(kind, name, {"EVAL"}, 1);
@@ -50,7 +54,7 @@ TEST_F(RunningScriptsTest, WaitersComeInOrderAndAnExclusiveCommandIsAlone) {
   EXPECT_FALSE(running.TryEnter(Part::kScript, false).active()) << "nor who comes now";
   b.Release();
   EXPECT_EQ(events, std::vector<std::string>{"x granted"});
-  turns.clear();
+  EndGranted();
   EXPECT_EQ(events, (std::vector<std::string>{"x granted", "c granted"}));
 }
 
@@ -61,7 +65,7 @@ TEST_F(RunningScriptsTest, WhoHasItsKeysComesFirst) {
   Wait(Part::kScript, "d", true);
   a.Release();
   EXPECT_EQ(events, std::vector<std::string>{"d granted"});
-  turns.clear();
+  EndGranted();
   b.Release();
   EXPECT_EQ(events.back(), "c granted");
 }
@@ -73,8 +77,8 @@ TEST_F(RunningScriptsTest, AnOverdueScriptGivesItsPlaceAndRefusesExclusiveComman
   Wait(Part::kExclusive, "x");
   Wait(Part::kScript, "d");
   a.Overdue();
-  EXPECT_EQ(events, (std::vector<std::string>{"c granted", "x refused"}));
-  turns.clear();  // c ends
+  EXPECT_EQ(events, (std::vector<std::string>{"x refused", "c granted"}));
+  EndGranted();  // c
   EXPECT_EQ(events.back(), "d granted");
 }
 
@@ -167,14 +171,13 @@ TEST(ScriptCacheTest, ADigestIsFoundInAnyCase) {
   EXPECT_EQ(cache.Find("e0e1"), nullptr);
 }
 
-TEST(ScriptCacheTest, AScriptIsSlowUntilItHasBeenQuickOften) {
-  ScriptCache cache;
-  const KnownScriptPtr script = cache.Add("return 1", kScriptCompat, ScriptCache::Origin::kEval);
-  EXPECT_FALSE(script->IsSlow());
-  script->NoteQuick();
-  script->NoteSlow();
+TEST(ScriptPaceTest, AScriptIsSlowUntilItHasBeenQuickOften) {
+  ScriptPace pace;
+  EXPECT_FALSE(pace.IsSlow());
+  pace.NoteQuick();
+  pace.NoteSlow();
   int quick = 0;
-  for (; script->IsSlow(); ++quick) script->NoteQuick();
+  for (; pace.IsSlow(); ++quick) pace.NoteQuick();
   EXPECT_GT(quick, 1);
 }
 
