@@ -22,6 +22,12 @@ inline constexpr int kStandInThreadsMax = 32;
 // still owed its replies (it waits for a lock or the disk).
 enum class PeerEnd : uint8_t { kClosesClient, kIsIgnored };
 
+// Where pushed bytes go when a batch of their client is out.
+enum class PushOrder : uint8_t {
+  kAtOnce,         // in front of its replies
+  kBehindReplies,  // behind them: what is pushed concerns what they say (an invalidation of a value that was just read)
+};
+
 // Counters of one connection that other threads may read (CLIENT LIST); written with relaxed stores by its worker.
 struct ConnCounters {
   std::atomic<uint64_t> query_buffer_bytes{0};       // qbuf

@@ -125,7 +125,7 @@ void ThreadPool::Submit(std::vector<BatchPtr>* batches, Lane lane_name) {
 
 void ThreadPool::Submit(BatchPtr batch, Lane lane_name) {
   LaneState& lane = lanes_[static_cast<int>(lane_name)];
-  CHECK(batch && batch->client && !batch->finished()) << "a batch without work";
+  CHECK(batch && batch->client);
   batch->enqueued_ns = MonotonicNs();
   bool wake;
   {

@@ -37,8 +37,9 @@ class ThreadPool {
   void Stop();
 
   // ---- Any thread ----
-  // Takes all of *batches and leaves it empty.
+  // Takes all of *batches and leaves it empty. REQUIRES: each has commands left.
   void Submit(std::vector<BatchPtr>* batches, Lane lane);
+  // Also for a batch that has no command left, but for which the handler has.
   void Submit(BatchPtr batch, Lane lane);
   // Wakes one more thread when the oldest batch of a lane waits too long already.
   void WakeIfStale(uint64_t now_ns);

@@ -92,11 +92,12 @@ class WorkerThread {
   bool WriteOut(Slot& slot);
   void Update(Slot& slot);
   [[nodiscard]] bool Arm(Slot& slot);
+  [[nodiscard]] bool ArmFor(Slot& slot, uint32_t wants);
   void Account(Slot& slot);
   void ArmLimitTimers(Slot& slot);
 
   void OnNotified(bool pipe_readable);
-  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes);
+  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order);
   void UpdateSomeDirty();
   void On(NewClient& event);
   void On(BatchDone& event);
@@ -146,6 +147,7 @@ class WorkerThread {
   std::vector<BatchPtr> to_submit_[kLanes];
   std::vector<WorkerEvent> events_;
   std::deque<Token> dirty_;  // clients that were pushed to, and not updated since
+  uint64_t dirty_bytes_ = 0;  // what they were pushed, about
   std::vector<Periodic> periodic_;
   uint64_t now_ns_ = 0;            // of this round
   uint64_t stop_deadline_ns_ = 0;  // 0: not stopping

@@ -118,6 +118,7 @@ class CommandContext {
   storage::WriteTxn* txn_;
   friend class CommandExecutor;
   Wake wake_ = Wake::kFirstRun;
+  bool ran_others_ = false;  // RunNested: they tell what they changed
   ParkRequest park_;
   mutable int64_t now_us_ = 0;  // 0: nobody has asked
 };

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "net/transport.h"
+#include "server/acl/permission.h"
 #include "server/blocked_keys.h"
+#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -33,6 +35,11 @@ constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
 constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
 Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
+
+// Those of all commands that will run.
+uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
+  return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
+}
 
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
@@ -108,6 +115,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
   const uint64_t started_ns = thread.now_ns = MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
+    if (UserIsStale(services_, session)) RefreshUser(services_, session);
     if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
     if (session.close_after_reply) {
       current.protocol_error.reset();
@@ -121,8 +129,10 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
     }
-    if (RunCommand(thread, session, current.Argv(current.commands[current.next])) == Next::kTakenOff) return;
+    const std::span<const std::string_view> argv = current.Argv(current.commands[current.next]);
+    if (RunCommand(thread, session, argv) == Next::kTakenOff) return;
     ++current.next;
+    if (session.caching_said) ClientTracking::AfterCommand(session, argv);
     session.wake = Wake::kFirstRun;
     session.rerun.Clear();
     session.grant.Release();  // of a command that was refused when it had waited
@@ -147,9 +157,9 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
+  uint64_t flags = FlagsOf(*spec, session);
   if (spec->actual_flags != nullptr) flags = spec->actual_flags({*spec, argv, session, services_});
-  error = session.refusal.ok() ? CheckGates(session, *spec, flags) : std::exchange(session.refusal, Ok());
+  error = session.refusal.ok() ? CheckGates(session, *command, argv, flags) : std::exchange(session.refusal, Ok());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
@@ -167,9 +177,14 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   return RunPrepared(thread, session, *command, argv);
 }
 
-Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
-  if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
+Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
+                                   uint64_t flags) const {
+  const CommandSpec& spec = *command.spec;
+  if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  if (!session.user->unrestricted() && session.wake != Wake::kTimeout) {
+    BASALT_RETURN_IF_ERROR(CheckPermission(services_, session, command, argv, AclContext::kCommand));
+  }
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
   BASALT_RETURN_IF_ERROR(CheckResources(needs_memory ? flags | kCmdDenyOom : flags));
@@ -193,9 +208,10 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
 void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
   const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
-  if (spec != nullptr && spec->Has(kCmdRunsQueue) && session.in_multi) {
+  if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
+    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session, session.db);  // that the transaction has ended
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
   } else if (session.in_multi) {
     session.dirty_exec = true;
@@ -249,8 +265,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
   if (session.rerun.with_gate) preparation.exclusive = preparation.uses_txn = true;
 
-  // What was said before is sent before it is said by a message.
-  if (spec.Has(kCmdRepliesByPush) && !thread.group->current().replies.empty()) {
+  if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
     return Next::kTakenOff;
   }
@@ -274,6 +289,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
 CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& session, const Command& command,
                                                std::span<const std::string_view> argv) {
   Preparation& preparation = thread.preparation;
+  // A read that waited behind a pending write of its own connection: that is committed by now.
+  if (!preparation.uses_txn && !session.grant.empty()) session.grant.Release();
   if (preparation.uses_txn && !LockKeys(thread, session)) {
     if (!CommitNow(thread)) return Next::kTakenOff;
     if (!LockKeys(thread, session)) return WaitForKeys(thread);
@@ -358,10 +375,16 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   net::CommandBatch& batch = thread.group->current();
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
-  const storage::DbIndex db = session.db;
   const auto from = batch.replies.End();
+  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
+  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
+  const size_t outbox_mark = outbox.Mark();
+  if (session.tracking != 0) {
+    if (batch.detached()) services_.transport->HoldPushes(batch.conn);
+    services_.tracking.BeforeCommand(services_.storage, session, spec, argv, txn != nullptr ? &outbox : nullptr);
+  }
   net::ReplyBuilder reply(&batch.replies, session.resp);
   std::optional<storage::ReadView> view;
   if (txn != nullptr) {
@@ -369,8 +392,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   } else {
     view.emplace(services_.storage, now_ms, TierOf(thread.lane));
   }
-  Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
-  const size_t outbox_mark = outbox.Mark();
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
   context.wake_ = session.wake;
   context.thread = thread.index;
@@ -379,81 +400,79 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   Status status = spec.handler(context);
   hold.reset();
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
-  if (txn != nullptr && keeps_changes) Invalidate(*txn, session, outbox);
+  if (txn != nullptr && keeps_changes) {
+    if (!context.ran_others_) Invalidate(*txn, session, outbox);
+    outbox.AnnounceNewKeys(services_.config.current().notify_keyspace_events, session.conn.id, *txn, outbox_mark);
+  }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
-  if (!keeps_changes || RunsElsewhere(status)) outbox.RollbackTo(outbox_mark);
+  if (RunsElsewhere(status)) {
+    outbox.RollbackTo(outbox_mark);
+  } else if (!keeps_changes) {
+    outbox.RollbackChangesTo(outbox_mark);
+  }
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);
+  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session, session.db);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
   }
   thread.now_ns = MonotonicNs();
+  NestedCall call{.duration_ns = thread.now_ns - started_ns,
+                  .keyspace_hits = context.keyspace_hits,
+                  .keyspace_misses = context.keyspace_misses,
+                  .db = session.db};
   if (!status.ok()) {
-    const std::string line = ErrorText(status, spec.name);
-    services_.stats.RecordError(line);
-    reply.Error(line);
+    call.error = ErrorText(status, spec.name);
+    reply.Error(call.error);
   }
-  Account(context, command, db, thread.now_ns - started_ns, status);
-  if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
+  Account(session, command, argv, call);
+  if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
     thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
   }
-  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   session.Publish();
   return Ok();
 }
 
-// The keys that the command has changed are to leave the caches of clients, once it is committed.
+// The keys that the command has changed are to leave the caches of clients, once it is committed. (Those whose time had come
+// are ClientTracking::OnCommitted's to tell: nobody has changed them.)
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
-  auto add = [&](const storage::CommandChange& change) { outbox.Invalidate(session.conn.id, change.key.key); };
-  txn.VisitCommandChanges([](void* context, const storage::CommandChange& change) { (*static_cast<decltype(add)*>(context))(change); },
-                          &add);
-}
-
-Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const {
-  const storage::DbIndex db = outer.session.db;
-  NestedCall call;
-  net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
-  return RunInside(outer, command, argv, reply, &call, [&](const CommandContext& context) {
-    if (!call.error.empty()) services_.stats.RecordError(call.error);
-    Account(context, command, db, call.duration_ns, call.error.empty() ? Ok() : Status::Message(call.error));
+  storage::VisitCommandChanges(txn, [&](const storage::CommandChange& change) {
+    if (change.exists || !change.expired) outbox.Invalidate(session.conn.id, change.key.key);
   });
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
                                   net::ReplyBuilder& reply, NestedCall* call) const {
-  return RunInside(outer, command, argv, reply, call, [call](const CommandContext& context) {
-    call->keyspace_hits = context.keyspace_hits;
-    call->keyspace_misses = context.keyspace_misses;
-  });
-}
-
-template <typename Tell>
-Status CommandExecutor::RunInside(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                                  net::ReplyBuilder& reply, NestedCall* call, Tell tell) const {
   const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
   const auto from = reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
+  outer.ran_others_ = true;
+  if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
   context.outer = &outer;
   context.thread = outer.thread;
   const Status status = spec.handler(context);
+  if (status.ok()) {
+    if (!context.ran_others_) Invalidate(txn, outer.session, outer.outbox);
+    const uint32_t configured = services_.config.current().notify_keyspace_events;
+    outer.outbox.AnnounceNewKeys(configured, outer.session.conn.id, txn, outbox_mark);
+  }
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
     reply.buffer().Truncate(from);
-    outer.outbox.RollbackTo(outbox_mark);
+    RunsElsewhere(status) ? outer.outbox.RollbackTo(outbox_mark) : outer.outbox.RollbackChangesTo(outbox_mark);
   }
   if (RunsElsewhere(status)) return status;
   CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";
@@ -462,37 +481,38 @@ Status CommandExecutor::RunInside(CommandContext& outer, const Command& command,
     reply.Error(call->error);
   }
   call->duration_ns = MonotonicNs() - started_ns;
-  tell(context);
+  call->keyspace_hits = context.keyspace_hits;
+  call->keyspace_misses = context.keyspace_misses;
+  call->db = outer.session.db;
+  call->failed = !status.ok() || context.replied_error;
   return Ok();
 }
 
-// What a finished command leaves behind besides its reply.
-void CommandExecutor::Account(const CommandContext& context, const Command& command, storage::DbIndex db,
-                              uint64_t duration_ns, const Status& status) const {
+void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
+                              const NestedCall& call) const {
   const CommandSpec& spec = *command.spec;
-  const Session& session = context.session;
-  if (context.keyspace_hits != 0) services_.stats.KeyspaceHit(context.keyspace_hits);
-  if (context.keyspace_misses != 0) services_.stats.KeyspaceMiss(context.keyspace_misses);
+  if (!call.error.empty()) services_.stats.RecordError(call.error);
+  if (call.keyspace_hits != 0) services_.stats.KeyspaceHit(call.keyspace_hits);
+  if (call.keyspace_misses != 0) services_.stats.KeyspaceMiss(call.keyspace_misses);
   const ConfigSnapshot& config = services_.config.current();
-  const bool failed = !status.ok() || context.replied_error;
-  services_.stats.RecordCall(command.index, duration_ns, failed ? CallOutcome::kFailed : CallOutcome::kOk,
+  services_.stats.RecordCall(command.index, call.duration_ns, call.failed ? CallOutcome::kFailed : CallOutcome::kOk,
                              config.latency_tracking);
-  const int64_t duration_us = static_cast<int64_t>(duration_ns / 1000);
+  const int64_t duration_us = static_cast<int64_t>(call.duration_ns / 1000);
   if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
     services_.latency.Record(spec.Has(kCmdFast) ? "fast-command" : "command", duration_us / 1000, time(nullptr));
   }
   if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
     const std::string name = session.info->name();
-    services_.slowlog.Record(spec, context.argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
+    services_.slowlog.Record(spec, argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
                              static_cast<size_t>(config.slowlog_max_len));
   }
-  if (context.wake() == Wake::kFirstRun) ShowToMonitors(context, db);  // else it was shown when it began to wait
+  if (session.wake == Wake::kFirstRun) ShowToMonitors(spec, argv, session, call.db);  // else it was shown when it began to wait
 }
 
-void CommandExecutor::ShowToMonitors(const CommandContext& context, storage::DbIndex db) const {
-  if (!services_.monitors.watched() || !MonitorHub::Shows(context.spec)) return;
-  const net::ConnInfo& conn = context.session.conn;
-  services_.monitors.Feed(context.spec, context.argv, db, conn.peer, conn.unix_socket);
+void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session,
+                                     storage::DbIndex db) const {
+  if (!services_.monitors.watched() || !MonitorHub::Shows(spec)) return;
+  services_.monitors.Feed(spec, argv, db, session.conn.peer, session.conn.unix_socket);
 }
 
 // All locks of the prepared keys, or none.
@@ -559,7 +579,9 @@ CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningS
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
   SessionOf(thread.group->current()).turn.Release();
-  services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
+  net::BatchPtr batch = thread.group->TakeCurrent();
+  AboutToSend(services_, *batch);
+  services_.parked.Park(std::move(batch), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }
 

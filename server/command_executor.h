@@ -21,11 +21,13 @@ class MemoryLimit;
 struct Command;
 class Session;
 
-// What RunNested tells of a command inside a script.
+// What one run of a command leaves behind besides its reply.
 struct NestedCall {
   uint64_t duration_ns = 0;
   std::string error;  // its error line; empty: none
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
+  storage::DbIndex db = 0;  // the client's, afterwards
+  bool failed = false;      // it answered with an error
 };
 
 // Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
@@ -40,11 +42,13 @@ class CommandExecutor {
   void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread);
 
   // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
-  // when the outer command must run again elsewhere.
-  Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv) const;
-  // … inside a script: the reply goes to `reply`, and statistics, slow log and MONITOR are the caller's to tell.
+  // when the outer command must run again elsewhere. A script has a reply of its own. What the command leaves behind is told by
+  // Account, once it is sure that it does not run again.
   Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
                    net::ReplyBuilder& reply, NestedCall* call) const;
+  // Statistics, slow log and MONITOR.
+  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
+               const NestedCall& call) const;
 
   // The reason to refuse a command with these flags (CommandFlag): memory, replicas, the disk. ok: none.
   Status CheckResources(uint64_t flags) const;
@@ -66,23 +70,19 @@ class CommandExecutor {
   Next RunOnce(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunScripts(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
-  template <typename Tell>
-  Status RunInside(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                   net::ReplyBuilder& reply, NestedCall* call, Tell tell) const;
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
 
   // The reason to refuse a command before it runs; ok: none.
-  Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
+  Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv,
              uint64_t flags) const;
-  void Account(const CommandContext& context, const Command& command, storage::DbIndex db, uint64_t duration_ns,
-               const Status& status) const;
   // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
   bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
   void Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const;
-  void ShowToMonitors(const CommandContext& context, storage::DbIndex db) const;
+  void ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session,
+                      storage::DbIndex db) const;
   bool LockKeys(ThreadState& thread, Session& session);
   bool CommitNow(ThreadState& thread);
 

@@ -21,6 +21,7 @@ namespace basalt {
 
 struct Command;
 class CommitGroup;
+class User;
 class WatchToken;
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping /* this command's reply */ };
@@ -68,12 +69,18 @@ class Session final : public net::ClientState {
   storage::DbIndex db = 0;
   net::RespVersion resp = net::RespVersion::kResp2;
   bool authenticated = false;
-  std::string user = "default";
+  std::shared_ptr<const User> user;  // never null in the server; as of users_version
+  uint64_t users_version = 0;        // UserRegistry::version()
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;
   bool monitor = false;
   bool close_after_reply = false;
+  bool pushes_held = false;  // until the replies so far are sent (net::Transport::HoldPushes)
+
+  // ---- CLIENT TRACKING; ClientTracking's to set ----
+  uint8_t tracking = 0;       // TrackingMode; 0: off
+  bool caching_said = false;  // CLIENT CACHING, about the next command or transaction
 
   // ---- MULTI ----
   bool in_multi = false;

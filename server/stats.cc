@@ -252,13 +252,31 @@ Stats::Totals Stats::Read() const {
       .error_replies = sums[kErrors],
       .unexpected_errors = sums[kUnexpectedErrors],
       .rejected_connections = sums[kRejectedConnections],
-      .auth_failures = sums[kAclDeniedAuth],
+      .acl_denied_auth = sums[kAclDeniedAuth],
+      .acl_denied_command = sums[kAclDeniedCommand],
+      .acl_denied_key = sums[kAclDeniedKey],
+      .acl_denied_channel = sums[kAclDeniedChannel],
       .fast = {sums[kFastBatches], sums[kFastWaitNs]},
       .slow = {sums[kSlowBatches], sums[kSlowWaitNs]},
       .ops_per_second = average(rates_[kOps]),
       .input_bytes_per_second = average(rates_[kInput]),
       .output_bytes_per_second = average(rates_[kOutput]),
   };
+}
+
+void Stats::AclDenied(AclDenial denial) {
+  switch (denial) {
+    case AclDenial::kNone:
+      break;
+    case AclDenial::kCommand:
+      return Add(kAclDeniedCommand, 1);
+    case AclDenial::kKey:
+      return Add(kAclDeniedKey, 1);
+    case AclDenial::kAuth:
+      return Add(kAclDeniedAuth, 1);
+    case AclDenial::kChannel:
+      return Add(kAclDeniedChannel, 1);
+  }
 }
 
 void Stats::Sample(int64_t now_monotonic_ns, uint64_t bytes_in, uint64_t bytes_out) {

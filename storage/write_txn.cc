@@ -16,6 +16,8 @@ WriteTxn::WriteTxn(Storage& storage) : ReadView(storage, 0, ReadTier::kDisk), im
 
 WriteTxn::~WriteTxn() { Abort(); }
 
+void WriteTxn::SetExpiryListener(ExpiryListener* listener) { impl_->expiry_listener = listener; }
+
 Status WriteTxn::LockKeys(std::span<const HashedKey> keys) {
   if (impl_->exclusive) return Status::kOk;
   const bool entered = !impl_->inside_gate;
@@ -73,7 +75,8 @@ void WriteTxn::VisitCommandChanges(void (*visit)(void* context, const CommandCha
     seen[undo.entry] = true;
     const Impl::Entry& entry = impl.entries[undo.entry];
     const bool expired = entry.expired && !undo.expired;
-    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !expired, entry.current != nullptr, expired});
+    const bool ended = expired || (entry.hash_expired && !undo.hash_expired);
+    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !ended, entry.current != nullptr, expired});
   }
 }
 
@@ -88,6 +91,8 @@ void WriteTxn::RollbackCommand() {
     entry.current = std::move(undo.current);
     entry.changed = undo.changed;
     entry.expired = undo.expired;
+    entry.fields_expired = undo.fields_expired;
+    entry.hash_expired = undo.hash_expired;
     impl.undo.pop_back();
   }
   impl.TruncateRows(mark.rows);
@@ -283,6 +288,14 @@ void WriteTxn::Touch(DbIndex db, const HashedKey& key) {
   Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
   impl_->Remember(entry);
   entry->changed = true;
+}
+
+void WriteTxn::NoteFieldsExpired(DbIndex db, const HashedKey& key, ExpiredPart part) {
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  impl_->Remember(entry);
+  entry->fields_expired = true;
+  if (part == ExpiredPart::kAllFields) entry->hash_expired = true;
+  if (impl_->expiry_listener != nullptr) impl_->expiry_listener->OnExpiryMet(db, key.key, part);
 }
 
 void WriteTxn::PutRow(RowFamily family, std::string_view row_key, std::string_view value) {

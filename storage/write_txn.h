@@ -42,15 +42,30 @@ struct Change {
   bool created;   // kModified, and the key did not exist before
   ValueType type;  // of what the key holds now; kModified only
   HashedKey key;  // bytes valid during the call
+  bool fields_expired = false;  // fields of the hash that it holds, or held until the last of them expired (kDeleted)
 };
 
 // One key that a command changed, before anything is committed.
 struct CommandChange {
   DbIndex db;
   HashedKey key;
-  bool existed;  // before the command
+  bool existed;  // before the command; not if it was found to have expired, or the last field of its hash
   bool exists;   // after it
   bool expired;  // its time had come when the command met it
+};
+
+enum class ExpiredPart : uint8_t {
+  kKey,
+  kFields,     // of a hash, which has others
+  kAllFields,  // … and with them the hash
+};
+
+// Told when a command meets what has expired and removes it: at once, so that it is in order with what the command does.
+// It is rolled back with the command, and not committed yet.
+class ExpiryListener {
+ public:
+  virtual ~ExpiryListener() = default;
+  virtual void OnExpiryMet(DbIndex db, std::string_view key, ExpiredPart part) = 0;
 };
 
 // Called by Commit after the write is in the WAL and visible, with the locks of all changed keys still held. Short work
@@ -82,6 +97,9 @@ class WriteTxn : public ReadView {
  public:
   explicit WriteTxn(Storage& storage);
   ~WriteTxn() override;  // pending writes are dropped, locks released
+
+  // Null, as at first: nobody. Stays for all commits.
+  void SetExpiryListener(ExpiryListener* listener);
 
   // ---- locks ----
   // Takes the stripes of all keys, all or none, and shares the exclusive gate; keys this group holds already count as
@@ -135,6 +153,8 @@ class WriteTxn : public ReadView {
   void Detach(DbIndex db, const HashedKey& key);
   // Marks a key as changed for observers although its record stays the same.
   void Touch(DbIndex db, const HashedKey& key);
+  // Fields of the hash have expired, all of them or some; the caller removes them, and the hash with the last.
+  void NoteFieldsExpired(DbIndex db, const HashedKey& key, ExpiredPart part);
   void PutRow(RowFamily family, std::string_view row_key, std::string_view value);
   void DeleteRow(RowFamily family, std::string_view row_key);
   void DeleteRows(RowFamily family, std::string_view lower, std::string_view upper);
@@ -180,5 +200,15 @@ class WriteTxn : public ReadView {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// VisitCommandChanges for a lambda.
+template <typename Visit>
+void VisitCommandChanges(const WriteTxn& txn, Visit&& visit) {
+  txn.VisitCommandChanges(
+      [](void* context, const CommandChange& change) {
+        (*static_cast<std::remove_reference_t<Visit>*>(context))(change);
+      },
+      const_cast<void*>(static_cast<const void*>(&visit)));
+}
 
 }  // namespace basalt::storage

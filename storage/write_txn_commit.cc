@@ -185,9 +185,9 @@ void WriteTxn::Impl::AddChanges(const Entry& entry) {
   }
   if (entry.current != nullptr) {
     const bool created = entry.original == nullptr || entry.expired;
-    changes.push_back({entry.db, ChangeKind::kModified, created, entry.current->type(), key});
+    changes.push_back({entry.db, ChangeKind::kModified, created, entry.current->type(), key, entry.fields_expired});
   } else if (!entry.expired) {
-    changes.push_back({entry.db, ChangeKind::kDeleted, false, {}, key});
+    changes.push_back({entry.db, ChangeKind::kDeleted, false, {}, key, entry.fields_expired});
   }
 }
 

@@ -34,8 +34,10 @@ class WriteTxn::Impl {
     uint64_t hash;
     RecordPtr original;  // on disk, expired or not
     RecordPtr current;
-    bool changed = false;  // observers are to know
-    bool expired = false;  // its time had come at some point of this group
+    bool changed = false;         // observers are to know
+    bool expired = false;         // its time had come at some point of this group
+    bool fields_expired = false;  // the same of fields of the hash that it holds, or held
+    bool hash_expired = false;    // … of the last of them: what it holds now is another hash, if any
 
     HashedKey hashed() const { return {key, hash}; }
     bool written() const { return original.get() != current.get(); }
@@ -55,6 +57,8 @@ class WriteTxn::Impl {
     RecordPtr current;
     bool changed;
     bool expired;
+    bool fields_expired;
+    bool hash_expired;
   };
 
   struct Remap {
@@ -74,6 +78,8 @@ class WriteTxn::Impl {
 
   Storage::Impl& storage;
   const int slot;
+
+  ExpiryListener* expiry_listener = nullptr;
 
   // locks
   KeyLocks::Grant grant;
@@ -152,7 +158,8 @@ class WriteTxn::Impl {
   }
 
   void Remember(Entry* entry) {
-    undo.push_back({static_cast<uint32_t>(entry - entries.data()), entry->current, entry->changed, entry->expired});
+    undo.push_back({static_cast<uint32_t>(entry - entries.data()), entry->current, entry->changed, entry->expired,
+                    entry->fields_expired, entry->hash_expired});
     changed = true;
   }
 
@@ -165,6 +172,7 @@ class WriteTxn::Impl {
     AddGarbageOf(entry->current);
     SetCurrent(entry, nullptr);
     entry->expired = true;
+    if (expiry_listener != nullptr) expiry_listener->OnExpiryMet(entry->db, entry->key, ExpiredPart::kKey);
   }
 
   Entry* FindForWrite(Namespace ns, const HashedKey& key) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/acl/permission.h"
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_group.h"
@@ -239,8 +240,7 @@ Status ScriptRun::Check(const Command& command, std::span<const std::string_view
   if (spec.Has(kCmdNoScript) && !outer_.services.scripting.allows_all_commands()) {
     return Status::Message("ERR This Redis command is not allowed from script");
   }
-  (void)argv;  // permissions: CheckPermission(services, session, command, argv, AclContext::kScript), once there are
-               // users
+  BASALT_RETURN_IF_ERROR(CheckPermission(outer_.services, outer_.session, command, argv, AclContext::kScript));
   const bool no_writes = call_.read_only || (call_.flags & (kScriptCompat | kScriptNoWrites)) == kScriptNoWrites;
   if (no_writes && spec.Has(kCmdWrite | kCmdMayReplicate)) {
     return Status::Message("ERR Write commands are not allowed from read-only scripts.");
@@ -284,7 +284,7 @@ bool ScriptRun::MayRun(std::span<const std::string_view> argv, bool* known) {
   Status error;
   const Command* command = outer_.services.commands.Resolve(argv, &error);
   *known = command != nullptr && CommandTable::CheckArity(*command->spec, argv.size()).ok();
-  return *known;
+  return *known && outer_.session.user->Check(*command, argv).allowed();
 }
 
 // ---- what the calls leave behind ----

@@ -110,6 +110,21 @@ TEST(ThreadPoolTest, AThreadTakesItsShareAtMostSixteen) {
   EXPECT_GT(pool.Stats(Lane::kFast).queue_wait_ns_max, 0u);
 }
 
+TEST(ThreadPoolTest, ABatchMayGoToAnotherLaneWithoutACommandLeft) {
+  CountingHandler handler;
+  std::atomic<int> slow{0};
+  handler.on_execute = [&](size_t n, Lane lane, int) {
+    if (lane == Lane::kSlow) slow += static_cast<int>(n);
+  };
+  ThreadPool pool(1, 1, &handler);
+  pool.Start();
+  BatchPtr batch = Work();
+  batch->next = static_cast<uint32_t>(batch->commands.size());
+  ASSERT_TRUE(batch->finished());
+  pool.Submit(std::move(batch), Lane::kSlow);
+  EXPECT_TRUE(Eventually([&] { return slow == 1; }));
+}
+
 TEST(ThreadPoolTest, OneSubmitWakesOneThreadWhichWakesTheNext) {
   CountingHandler handler;
   Gate gate;

@@ -26,8 +26,6 @@ class RunningScriptsTest : public testing::Test {
         },
         [this, name] { events.push_back(name + " refused"); });
   }
-  // What was granted by waiting ends; that may grant more.
-  void EndGranted() { std::exchange(turns, {}).clear(); }
   Turn Begin(const std::string& name, ScriptKind kind = ScriptKind::kEval) {
     Turn turn = running.TryEnter(Part::kScript, false);
     if (turn.active()) turn.ScriptBegins(kind, name, {"EVAL"}, 1);
@@ -37,6 +35,9 @@ class RunningScriptsTest : public testing::Test {
     const Status status = running.Kill(kind);
     return status.ok() ? "OK" : ErrorText(status, "");
   }
+
+  // What a release grants comes to `turns` meanwhile.
+  void ReleaseAll() { const std::vector<Turn> released = std::exchange(turns, {}); }
 
   RunningScripts running{2, 1};  // two places, one overdue script beside
   std::vector<Turn> turns;
@@ -54,7 +55,7 @@ TEST_F(RunningScriptsTest, WaitersComeInOrderAndAnExclusiveCommandIsAlone) {
   EXPECT_FALSE(running.TryEnter(Part::kScript, false).active()) << "nor who comes now";
   b.Release();
   EXPECT_EQ(events, std::vector<std::string>{"x granted"});
-  EndGranted();
+  ReleaseAll();
   EXPECT_EQ(events, (std::vector<std::string>{"x granted", "c granted"}));
 }
 
@@ -65,7 +66,7 @@ TEST_F(RunningScriptsTest, WhoHasItsKeysComesFirst) {
   Wait(Part::kScript, "d", true);
   a.Release();
   EXPECT_EQ(events, std::vector<std::string>{"d granted"});
-  EndGranted();
+  ReleaseAll();
   b.Release();
   EXPECT_EQ(events.back(), "c granted");
 }
@@ -78,7 +79,7 @@ TEST_F(RunningScriptsTest, AnOverdueScriptGivesItsPlaceAndRefusesExclusiveComman
   Wait(Part::kScript, "d");
   a.Overdue();
   EXPECT_EQ(events, (std::vector<std::string>{"x refused", "c granted"}));
-  EndGranted();  // c
+  ReleaseAll();  // c ends
   EXPECT_EQ(events.back(), "d granted");
 }
 
@@ -171,7 +172,7 @@ TEST(ScriptCacheTest, ADigestIsFoundInAnyCase) {
   EXPECT_EQ(cache.Find("e0e1"), nullptr);
 }
 
-TEST(ScriptPaceTest, AScriptIsSlowUntilItHasBeenQuickOften) {
+TEST(ScriptPaceTest, SlowUntilItHasBeenQuickOften) {
   ScriptPace pace;
   EXPECT_FALSE(pace.IsSlow());
   pace.NoteQuick();
