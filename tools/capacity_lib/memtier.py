@@ -31,7 +31,7 @@ PERCENTILES = "50,90,95,99,99.9"
 # An open loop needs requests at even times, but memtier sends each connection's share in bursts every 20 ms, all connections at
 # once. So several processes, each started a part of that period after the one before it, drive a rate.
 STAGGERED, PERIOD_S = 8, 0.02
-CONNECTION_RATE_MIN = 2  # a second; at 1 memtier's timer does not run
+CONNECTION_RATE_MIN = 2  # a second; at 1 memtier would make a timeval of 1,000,000 µs, which is none
 GRACE_S = 20  # how much longer than asked a step may take
 LOADING_MAX_S = 3600
 
