@@ -76,6 +76,8 @@ struct CommandBatch {
   // while the batch is parked. Returns that buffer. Earlier commands are dropped; next becomes 0. A second call copies
   // nothing.
   InputBuffer Detach();
+  // Whether it was parked once.
+  bool detached() const { return detached_; }
 
  private:
   std::vector<std::unique_ptr<char[]>> copied_args_;

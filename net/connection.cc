@@ -155,8 +155,8 @@ void Connection::TakeReplies(CommandBatch& batch) {
 }
 
 void Connection::ReleaseHeldPushes() {
-  if (!std::exchange(holds_pushes_, false)) return;
-  output_.AppendBuffer(std::move(held_pushes_));
+  holds_pushes_ = false;
+  if (!held_pushes_.empty()) output_.AppendBuffer(std::move(held_pushes_));
 }
 
 void Connection::Recycle(BatchPool& batches) {
@@ -174,9 +174,10 @@ void Connection::OnWritten(size_t bytes, uint64_t now_ns) {
   hold_bytes_ = kHoldBytes;
 }
 
-void Connection::OnPush(const std::shared_ptr<const std::string>& bytes) {
+void Connection::OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   if (closed_ || ending_ != Ending::kNo) return;
-  OutputBuffer& to = holds_pushes_ ? held_pushes_ : output_;
+  const bool behind = holds_pushes_ || (order == PushOrder::kBehindReplies && batch_out_ && !parked_);
+  OutputBuffer& to = behind ? held_pushes_ : output_;
   // A message that is alone goes out from where it lies. More of them are better copied than written in many pieces.
   if (to.empty() || bytes->size() >= OutputBuffer::kPinBytesMin) {
     to.AppendPinned(*bytes, bytes);

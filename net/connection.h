@@ -24,8 +24,8 @@ namespace basalt::net {
 //                            │   ▲ └──OnContinued──▶ to be resubmitted (NextBatch) ──▶ batch out
 //                            └OnParked─▶ parked: reads ahead, parses nothing; then OnReturned or OnContinued
 //
-// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out,
-// unless pushes are held.
+// Replies stay in order because there is one batch; a push goes in front of the replies of a batch that is out, unless
+// its PushOrder says behind them, or pushes are held. A parked batch keeps no push back until they are.
 //
 // Owner: a slot of its WorkerThread. That thread only. Not destroyed while its batch is out.
 class Connection {
@@ -79,7 +79,7 @@ class Connection {
   // ---- Output ----
   const OutputBuffer& output() const { return output_; }
   void OnWritten(size_t bytes, uint64_t now_ns);
-  void OnPush(const std::shared_ptr<const std::string>& bytes);
+  void OnPush(const std::shared_ptr<const std::string>& bytes, PushOrder order);
   // Pushes wait from now on until the batch that is out has come back with its replies.
   void OnHoldPushes() { holds_pushes_ = batch_out_; }
   void SetOutputLimit(const OutputLimit& limit) { settings_.output = limit; }

@@ -54,11 +54,13 @@ struct Parked {
 struct PushBytes {
   ConnId conn;
   std::shared_ptr<const std::string> bytes;
+  PushOrder order;
 };
 
 struct PushToManyClients {
   std::shared_ptr<const std::vector<ConnId>> conns;
   std::shared_ptr<const std::string> bytes;
+  PushOrder order;
 };
 
 struct HoldPushesOf {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -125,6 +126,10 @@ void Transport::Continue(BatchPtr batch, Lane lane) {
 
 void Transport::Resubmit(BatchPtr batch, Lane lane) { impl_->pool.Submit(std::move(batch), lane); }
 
+bool Transport::AddStandIn(Lane lane) { return impl_->pool.AddStandIn(lane); }
+
+void Transport::DismissStandIn(Lane lane) { impl_->pool.DismissStandIn(lane); }
+
 void Transport::Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end) {
   CHECK(batch.conn);
   auto parked = std::make_unique<Parked::Contents>();
@@ -138,15 +143,27 @@ void Transport::Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end)
   impl_->WorkerOf(batch.conn).queue().Push(Parked{std::move(parked)});
 }
 
-void Transport::Push(ConnId conn, std::shared_ptr<const std::string> bytes) {
+void Transport::Push(ConnId conn, std::shared_ptr<const std::string> bytes, PushOrder order) {
   if (bytes->empty() || !impl_->Knows(conn)) return;
-  impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes)});
+  impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes), order});
 }
 
-void Transport::PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes) {
+void Transport::PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes,
+                           PushOrder order) {
   const ConnId first = conns->front();
   if (bytes->empty() || !impl_->Knows(first)) return;
-  impl_->WorkerOf(first).queue().Push(PushToManyClients{std::move(conns), std::move(bytes)});
+  impl_->WorkerOf(first).queue().Push(PushToManyClients{std::move(conns), std::move(bytes), order});
+}
+
+void Transport::PushToEach(std::span<const ConnId> conns, const std::shared_ptr<const std::string>& bytes,
+                           PushOrder order) {
+  if (conns.size() == 1) return Push(conns.front(), bytes, order);
+  for (uint32_t worker = 0; worker < impl_->workers.size(); ++worker) {
+    auto of_worker = std::make_shared<std::vector<ConnId>>();
+    std::copy_if(conns.begin(), conns.end(), std::back_inserter(*of_worker),
+                 [worker](const ConnId& conn) { return conn.worker == worker; });
+    if (!of_worker->empty()) PushToMany(std::move(of_worker), bytes, order);
+  }
 }
 
 void Transport::HoldPushes(ConnId conn) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,7 +69,8 @@ class Transport {
   // Not finished: write the replies so far, and run the rest in `lane`, behind what waits there. Held back while the
   // client has more output pending than it reads.
   void Continue(BatchPtr batch, Lane lane);
-  // Run the rest in `lane` with the replies so far kept in the batch.
+  // Run the rest in `lane` with the replies so far kept in the batch. No command need be left: the handler may have other work
+  // to do for it there, as for a commit that RocksDB would stall.
   void Resubmit(BatchPtr batch, Lane lane);
   // The batch is about to wait long (a blocking command, CLIENT PAUSE, WAIT): detaches its arguments, has the worker
   // send the replies so far, watch for the peer's end and read ahead. The caller keeps the batch and must be ready for
@@ -79,9 +81,12 @@ class Transport {
 
   // ---- Any thread. A connection that is gone is not an error. ----
   // Bytes that go out between replies (pub/sub, MONITOR, tracking): shared, not copied per client.
-  void Push(ConnId conn, std::shared_ptr<const std::string> bytes);
+  void Push(ConnId conn, std::shared_ptr<const std::string> bytes, PushOrder order = PushOrder::kAtOnce);
   // As Push, to many connections of one worker, as one event. REQUIRES: not empty, all of the same worker.
-  void PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes);
+  void PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes,
+                  PushOrder order = PushOrder::kAtOnce);
+  // … of any workers.
+  void PushToEach(std::span<const ConnId> conns, const std::shared_ptr<const std::string>& bytes, PushOrder order);
   // What is pushed to the connection after this call goes out behind the replies of the batch that is out, instead of
   // in front of them: something among these replies must be read first. For the holder of that batch.
   void HoldPushes(ConnId conn);
@@ -89,6 +94,11 @@ class Transport {
   void Kill(ConnId conn, CloseReason reason);
   // Changes the limit at once, not only when a batch comes back with its settings.
   void SetOutputLimit(ConnId conn, const OutputLimit& limit);
+
+  // One more pool thread for a lane whose thread is held by what it executes, until DismissStandIn. False: there are
+  // kStandInThreadsMax already. Handler's Execute sees it as a thread number of its own.
+  bool AddStandIn(Lane lane);
+  void DismissStandIn(Lane lane);
 
   // Runs `task` on a worker's loop every `period` until Stop. Short work only.
   void AddPeriodic(std::chrono::milliseconds period, std::function<void()> task);

@@ -373,18 +373,18 @@ void WorkerThread::On(Parked& event) {
   Update(*slot);
 }
 
-void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes) {
+void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order) {
   Slot* slot = Find(id);
   if (!slot || slot->fd < 0) return;
-  slot->conn->OnPush(bytes);
+  slot->conn->OnPush(bytes, order);
   dirty_bytes_ += bytes->size();
   if (!std::exchange(slot->dirty, true)) dirty_.push_back(TokenOf(id));
 }
 
-void WorkerThread::On(PushBytes& event) { PushTo(event.conn, event.bytes); }
+void WorkerThread::On(PushBytes& event) { PushTo(event.conn, event.bytes, event.order); }
 
 void WorkerThread::On(PushToManyClients& event) {
-  for (const ConnId& id : *event.conns) PushTo(id, event.bytes);
+  for (const ConnId& id : *event.conns) PushTo(id, event.bytes, event.order);
 }
 
 void WorkerThread::On(HoldPushesOf& event) {

@@ -97,7 +97,7 @@ class WorkerThread {
   void ArmLimitTimers(Slot& slot);
 
   void OnNotified(bool pipe_readable);
-  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes);
+  void PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order);
   void UpdateSomeDirty();
   void On(NewClient& event);
   void On(BatchDone& event);

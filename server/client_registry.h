@@ -31,6 +31,8 @@ class ClientInfo {
   std::atomic<bool> no_evict{false}, no_touch{false}, monitor{false}, blocked{false}, close_asap{false}, reply_off{false};
   std::atomic<uint32_t> subscriptions{0}, pattern_subscriptions{0}, shard_subscriptions{0};
   std::atomic<size_t> subscription_bytes{0};  // part of tot-mem=
+  std::atomic<uint8_t> tracking{0};            // TrackingMode
+  std::atomic<uint64_t> tracking_redirect{0};  // redir=
   std::atomic<const char*> last_command{"NULL"};  // full lower-case name, static storage
   std::atomic<uint64_t> commands{0};
   // Set by CLIENT KILL; the executor checks it before every command and every commit.

@@ -30,7 +30,9 @@ uint64_t MonotonicNs() {
 }
 
 CommitGroup::CommitGroup(const Services& services, storage::CommitObserver& observer)
-    : services_(services), observer_(observer), txn_(services.storage) {}
+    : services_(services), observer_(observer), txn_(services.storage) {
+  txn_.SetExpiryListener(this);
+}
 
 CommitGroup::~CommitGroup() { CHECK(empty()) << "a commit group ends with its batches sent"; }
 
@@ -48,7 +50,7 @@ void CommitGroup::End(Then then, net::Lane lane) {
   member.ended = true;
   member.then = then;
   member.lane = lane;
-  if (then != Then::kResubmit) AboutToSend(services_.config.current(), *member.batch);
+  if (then != Then::kResubmit) AboutToSend(services_, *member.batch);
   if (member.dependents > 0) return;
   ready_.push_back(std::move(member));
   members_.pop_back();
@@ -102,6 +104,11 @@ bool CommitGroup::Commit(Stall stall) {
 void CommitGroup::OnCommitted(std::span<const storage::Change> changes) {
   observer_.OnCommitted(changes);
   Tell();
+}
+
+void CommitGroup::OnExpiryMet(storage::DbIndex db, std::string_view key, storage::ExpiredPart part) {
+  const uint32_t configured = services_.config.current().notify_keyspace_events;
+  outbox_.Expired(configured, current().conn, db, key, part);
 }
 
 void CommitGroup::Tell() {

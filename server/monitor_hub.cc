@@ -89,7 +89,7 @@ void MonitorHub::Feed(const CommandSpec& spec, std::span<const std::string_view>
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
   const auto line = std::make_shared<const std::string>(Line(now, db, peer, unix_socket, spec, argv));
-  for (const net::ConnId conn : conns_) sink_(conn, line);
+  sink_(conns_, line);
 }
 
 }  // namespace basalt

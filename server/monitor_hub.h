@@ -19,8 +19,8 @@ namespace basalt {
 // Clients in MONITOR, and the lines they get. While there are none a command costs one relaxed load. Any thread.
 class MonitorHub {
  public:
-  // Where lines go: Transport::Push.
-  using Sink = std::function<void(net::ConnId, std::shared_ptr<const std::string>)>;
+  // Where lines go: Transport::PushToEach.
+  using Sink = std::function<void(std::span<const net::ConnId>, const std::shared_ptr<const std::string>&)>;
   void SetSink(Sink sink);  // set-up only
 
   void Add(net::ConnId conn);

@@ -6,6 +6,7 @@
 
 #include "server/argument_parsing.h"
 #include "server/client_registry.h"
+#include "server/key_events.h"
 #include "server/session.h"
 
 namespace basalt {
@@ -352,36 +353,21 @@ void PubSub::Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_
       Send({TopicKind::kShardChannel, entry.first, entry.second}, entry.author, &tell_author);
       break;
     case Outbox::Kind::kKeyEvent:
-      SendKeyEvent(entry.db, entry.first, entry.second, entry.author, &tell_author);
+      SendKeyEvent(entry, tell_author);
       break;
+    case Outbox::Kind::kTrack:
     case Outbox::Kind::kInvalidate:
     case Outbox::Kind::kInvalidateAll:
       break;  // not ours
   }
 }
 
-void PubSub::OnExpired(const storage::Change& change) {
-  if ((key_events_.load(std::memory_order_relaxed) & kEventExpired) == 0) return;
-  SendKeyEvent(change.db, "expired", change.key.key, {}, nullptr);
-}
-
-void PubSub::SendKeyEvent(storage::DbIndex db, std::string_view event, std::string_view key, net::ConnId author,
-                          const Outbox::TellAuthor* tell_author) {
+void PubSub::SendKeyEvent(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author) {
   if (NobodyListens(TopicKind::kChannel)) return;
-  const uint32_t flags = key_events_.load(std::memory_order_relaxed);
-  const auto channel = [db](std::string_view space, std::string_view what) {
-    std::string name(space);
-    name += std::to_string(db);
-    name += "__:";
-    name += what;
-    return name;
-  };
-  if ((flags & kEventKeyspace) != 0) {
-    Send({TopicKind::kChannel, channel("__keyspace@", key), event}, author, tell_author);
-  }
-  if ((flags & kEventKeyevent) != 0) {
-    Send({TopicKind::kChannel, channel("__keyevent@", event), key}, author, tell_author);
-  }
+  PublishKeyEvent(entry.event_class, entry.db, entry.first, entry.second,
+                  [&](std::string_view channel, std::string_view message) {
+                    Send({TopicKind::kChannel, channel, message}, entry.author, &tell_author);
+                  });
 }
 
 // ---- Looks ----
@@ -409,6 +395,17 @@ std::vector<std::string> PubSub::Names(TopicKind kind, std::optional<std::string
     }
     if (next >= buckets) return names;
   }
+}
+
+std::vector<PubSub::Subscription> PubSub::SubscriptionsOf(net::ConnId conn) const {
+  const std::lock_guard lock(mu_);
+  std::vector<Subscription> subscriptions;
+  const Subscriber* subscriber = Find(conn);
+  if (subscriber == nullptr) return subscriptions;
+  for (const auto& topics : subscriber->topics) {
+    for (const auto& [topic, place] : topics) subscriptions.push_back({topic->kind, *topic->name});
+  }
+  return subscriptions;
 }
 
 size_t PubSub::Subscribers(TopicKind kind, std::string_view name) const {

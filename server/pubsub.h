@@ -18,7 +18,6 @@
 #include "server/command_spec.h"
 #include "server/outbox.h"
 #include "server/status.h"
-#include "storage/write_txn.h"
 
 namespace basalt {
 
@@ -52,8 +51,6 @@ class PubSub {
   };
 
   void SetSink(Sink sink);  // set-up only
-  // The classes of `notify-keyspace-events`: bits of KeyEventClass.
-  void SetKeyEvents(uint32_t flags) { key_events_.store(flags, std::memory_order_relaxed); }
 
   // Why a connection that has subscriptions may not run the command, if so: RESP2 cannot tell messages from replies.
   static Status CheckMayRun(const Session& session, const CommandSpec& spec);
@@ -79,8 +76,6 @@ class PubSub {
   // How many would receive it.
   int64_t Receivers(TopicKind kind, std::string_view channel);
   void Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author);
-  // A key has expired: the event of class x. Under its lock.
-  void OnExpired(const storage::Change& change);
 
   // ---- For PUBSUB and INFO ----
   // Channels or patterns that someone is subscribed to.
@@ -88,6 +83,12 @@ class PubSub {
   // Their names, in no order. One that is there throughout is named once.
   std::vector<std::string> Names(TopicKind kind, std::optional<std::string_view> pattern) const;
   size_t Subscribers(TopicKind kind, std::string_view name) const;
+  // What one connection is subscribed to, for ACL rules that change.
+  struct Subscription {
+    TopicKind kind;
+    std::string name;
+  };
+  std::vector<Subscription> SubscriptionsOf(net::ConnId conn) const;
 
  private:
   struct Topic;
@@ -134,8 +135,7 @@ class PubSub {
   bool NobodyListens(TopicKind kind) const;
   void HoldPushes(Session& session);
   int64_t Send(const Message& message, net::ConnId author, const Outbox::TellAuthor* tell_author);
-  void SendKeyEvent(storage::DbIndex db, std::string_view event, std::string_view key, net::ConnId author,
-                    const Outbox::TellAuthor* tell_author);
+  void SendKeyEvent(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author);
 
   // ---- Under mu_ ----
   Subscriber* Find(const net::ConnId& conn) const;
@@ -148,7 +148,6 @@ class PubSub {
   void VisitReceiving(TopicKind kind, std::string_view channel, Visit visit);
 
   Sink sink_;  // constant after set-up
-  std::atomic<uint32_t> key_events_{0};
   std::atomic<size_t> counts_[kTopicKinds] = {};  // sizes of topics_; written under mu_
 
   mutable std::mutex mu_;

@@ -2,13 +2,15 @@
 #include <algorithm>
 #include <limits>
 
-#include "net/transport.h"
+#include "server/acl/user_registry.h"
+#include "server/client_handler.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/commands/client_names.h"
 #include "server/commands/client_text.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/tracking.h"
 #include "server/parked_registry.h"
 #include "server/pubsub.h"
 #include "server/server.h"
@@ -28,7 +30,6 @@ uint64_t RespBytes(std::span<const std::string_view> argv) {
 
 std::string LineOf(CommandContext& ctx, const ClientInfo& client) {
   const bool self = client.id == ctx.session.id;
-  if (self) ctx.session.info->last_command.store(ctx.spec.name.data(), std::memory_order_relaxed);
   return ClientLine(client, ctx.now_ms(), self ? RespBytes(ctx.argv) : 0) + '\n';
 }
 
@@ -103,7 +104,7 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     } else if (EqualsIgnoreCase(option, "laddr")) {
       filter->local_address = value;
     } else if (EqualsIgnoreCase(option, "user")) {
-      if (value != "default") return Status::Message("ERR No such user '" + std::string(value) + "'");
+      if (ctx.services.users.Find(value) == nullptr) return Status::Message("ERR No such user '" + std::string(value) + "'");
       filter->user = value;
     } else if (EqualsIgnoreCase(option, "skipme")) {
       filter->skip_me = EqualsIgnoreCase(value, "yes");
@@ -113,15 +114,6 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     }
   }
   return Ok();
-}
-
-// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
-// not see it. Then the connection is ended.
-void KillClient(CommandContext& ctx, ClientInfo& client) {
-  client.killed.store(true);
-  ctx.services.clients.Remove(client.id);
-  ctx.services.pubsub.Drop(client.conn.id);
-  if (ctx.services.transport != nullptr) ctx.services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
 Status Kill(CommandContext& ctx) {
@@ -142,7 +134,7 @@ Status Kill(CommandContext& ctx) {
     if (self)
       ctx.session.close_after_reply = true;
     else
-      KillClient(ctx, *client);
+      KillClient(ctx.services, *client);
   }
   if (!old_form) {
     ctx.reply.Integer(killed);
@@ -245,36 +237,6 @@ Status Unpause(CommandContext& ctx) {
   return Ok();
 }
 
-Status GetRedir(CommandContext& ctx) {
-  ctx.reply.Integer(-1);  // no client tracks keys
-  return Ok();
-}
-
-Status TrackingInfo(CommandContext& ctx) {
-  ctx.reply.Map(3);
-  ctx.reply.Bulk("flags");
-  ctx.reply.Set(1);
-  ctx.reply.Bulk("off");
-  ctx.reply.Bulk("redirect");
-  ctx.reply.Integer(-1);
-  ctx.reply.Bulk("prefixes");
-  ctx.reply.Array(0);
-  return Ok();
-}
-
-Status Caching(CommandContext&) {
-  return Status::Message(
-      "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
-}
-
-Status Tracking(CommandContext& ctx) {
-  bool on = false;
-  BASALT_RETURN_IF_ERROR(ParseOnOff(ctx.arg(2), &on));
-  if (on) return Status::Message("ERR Client side caching is not supported");
-  ctx.reply.Ok();
-  return Ok();
-}
-
 Status Help(CommandContext& ctx) {
   constexpr std::string_view kLines[] = {
       "CACHING (YES|NO)",
@@ -308,7 +270,9 @@ Status Help(CommandContext& ctx) {
       "SETNAME <name>",
       "    Name this connection.",
       "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> ...] [OPTIN] [OPTOUT] [NOLOOP]",
-      "    Client side caching; only OFF is supported so far.",
+      "    Get a message when a key changes that this connection has read (with BCAST: any key, or any that begins with",
+      "    one of the prefixes). REDIRECT sends it to another connection; OPTIN, OPTOUT: see CACHING; NOLOOP leaves out",
+      "    what this connection changes itself.",
       "TRACKINGINFO",
       "    The state of client side caching on this connection.",
       "UNBLOCK <id> [TIMEOUT|ERROR]",
@@ -484,8 +448,9 @@ constexpr CommandSpec kCommands[] = {
      .syntax = "(ON | OFF) [REDIRECT client-id:integer] [PREFIX prefix]… [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
      .since = "6.0.0",
      .complexity = "O(1). Some options may introduce additional complexity.",
-     .summary = "Client side caching; only OFF is supported so far.",
-     .handler = Tracking},
+     .summary = "Has the server tell when a key that this connection has read, or that begins with a prefix, changes.",
+     .handler = TrackingCommand,
+     .prepare = PrepareTracking},
     {.name = "client|trackinginfo",
      .arity = 2,
      .flags = kPlain,

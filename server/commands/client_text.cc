@@ -5,6 +5,7 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/session.h"
 
@@ -20,6 +21,10 @@ std::string Flags(const ClientInfo& client) {
   if (client.blocked) flags += 'b';
   if (client.close_asap || client.killed) flags += 'A';
   if (client.conn.unix_socket) flags += 'U';
+  const uint8_t tracking = client.tracking;
+  if ((tracking & kTracking) != 0) flags += 't';
+  if ((tracking & kTrackingRedirectBroken) != 0) flags += 'R';
+  if ((tracking & kTrackingBroadcast) != 0) flags += 'B';
   if (client.no_evict) flags += 'e';
   if (client.no_touch) flags += 'T';
   return flags.empty() ? "N" : flags;
@@ -68,7 +73,7 @@ std::string ClientLine(const ClientInfo& client, int64_t now_unix_ms, uint64_t r
                 counters.output_segments.load(), pending, total, events.c_str(), client.last_command.load());
   return "id=" + std::to_string(client.id) + " addr=" + client.conn.peer + " laddr=" + client.conn.local +
          " fd=" + std::to_string(client.conn.fd) + " name=" + client.name() + numbers + " user=" + client.user() +
-         " redir=-1 resp=" + std::to_string(client.resp.load()) + " lib-name=" + client.lib_name() +
+         " redir=" + (client.tracking != 0 ? std::to_string(client.tracking_redirect) : "-1") + " resp=" + std::to_string(client.resp.load()) + " lib-name=" + client.lib_name() +
          " lib-ver=" + client.lib_version();
 }
 

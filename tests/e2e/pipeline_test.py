@@ -8,6 +8,7 @@ from case import SANITIZED, BasaltTest, main, os
 from resp import Client, Closed, encode
 
 MIB = 1 << 20
+SECONDS_MAX = 60 if SANITIZED else 10
 
 
 class Pipelines(BasaltTest):
@@ -74,6 +75,26 @@ class Pipelines(BasaltTest):
         self.assertLess(longest, 10 if SANITIZED else 1.0, "seconds that a PING took beside a pipeline")
         for _ in range(count):
             busy.read()
+
+
+class ReadsBehindWrites(BasaltTest):
+    options = {"pool-threads": "2"}
+
+    def test_an_idle_client_holds_no_lock(self):
+        """A read behind a pending write of its own connection waits for the lock of its key. Once it has it, the write is
+        committed, and the read runs without: the lock must not stay with it."""
+        writers, readers = [self.client() for _ in range(3)], [self.client() for _ in range(3)]
+        other = self.client(timeout=SECONDS_MAX)
+        writes = b"".join(encode(("SET", "ab"[i % 2], i)) for i in range(60))
+        reads = b"".join(encode(("SET", "c%d" % i, i)) for i in range(5)) + b"".join(encode(("GET", "ab"[i % 2])) for i in range(5))
+        for _ in range(100 if SANITIZED else 500):
+            for writer, reader in zip(writers, readers):
+                reader.send_raw(reads)
+                writer.send_raw(writes)
+            for client, count in [(client, 60) for client in writers] + [(client, 10) for client in readers]:
+                for _ in range(count):
+                    client.read()
+            self.assertEqual(other.call("MSET", "a", 1, "b", 2), "OK")
 
 
 class HalfClose(BasaltTest):

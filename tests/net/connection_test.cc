@@ -16,7 +16,7 @@ namespace {
 
 constexpr uint64_t kQueryBytesMax = 200'000;
 
-std::shared_ptr<const std::string> Shared(const char* text) { return std::make_shared<const std::string>(text); }
+std::shared_ptr<const std::string> Shared(std::string_view text) { return std::make_shared<const std::string>(text); }
 
 class NoState : public ClientState {};
 
@@ -224,7 +224,7 @@ class Simulation {
   void Push() {
     if (conn_.closed()) return;
     auto bytes = std::make_shared<const std::string>(">" + std::string(Below(50) == 0 ? 40'000 : 5, 'm') + "\r\n");
-    conn_.OnPush(bytes);
+    conn_.OnPush(bytes, Below(2) == 0 ? PushOrder::kAtOnce : PushOrder::kBehindReplies);
     Update();
   }
 
@@ -276,25 +276,51 @@ TEST_F(ConnectionRules, NothingIsReadWhileTheBatchIsOut) {
   ASSERT_TRUE(batch);
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollNone);
   EXPECT_FALSE(conn_.NextBatch(batches_, blocks_, kQueryBytesMax));
-  conn_.OnPush(Shared("+push\r\n"));
+  conn_.OnPush(Shared("+push\r\n"), PushOrder::kAtOnce);
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollWrite);
   Return(std::move(batch), "+PONG\r\n");
   EXPECT_EQ(conn_.output().ToString(), "+push\r\n+PONG\r\n");
   EXPECT_EQ(conn_.Wants(kQueryBytesMax), kPollRead | kPollWrite);
 }
 
-TEST_F(ConnectionRules, HeldPushesStandBehindTheReplies) {
-  BatchPtr batch = Feed("PING\r\n");
-  conn_.OnPush(Shared("+before\r\n"));
+TEST_F(ConnectionRules, WhatConcernsRepliesIsPushedBehindThem) {
+  conn_.OnPush(Shared("+0\r\n"), PushOrder::kBehindReplies);
+  BatchPtr batch = Feed("GET k\r\n");
+  conn_.OnPush(Shared("+2\r\n"), PushOrder::kBehindReplies);
+  conn_.OnPush(Shared("+1\r\n"), PushOrder::kAtOnce);
+  EXPECT_EQ(conn_.output().ToString(), "+0\r\n+1\r\n");
+  Return(std::move(batch), "+value\r\n");
+  EXPECT_EQ(conn_.output().ToString(), "+0\r\n+1\r\n+value\r\n+2\r\n");
+  conn_.Recycle(batches_);
+  batch = Feed("GET k\r\n");
+  conn_.OnPush(Shared("+lost\r\n"), PushOrder::kBehindReplies);
+  conn_.Close(CloseReason::kIdle);
+  Return(std::move(batch), "+value\r\n");
+  EXPECT_TRUE(conn_.output().empty());
+}
+
+TEST_F(ConnectionRules, AParkedBatchKeepsNoPushBackUntilTheyAreHeld) {
+  BatchPtr batch = Feed("BLPOP k 0\r\n");
+  InputBuffer input = batch->Detach();
+  conn_.OnPush(Shared("+1\r\n"), PushOrder::kBehindReplies);
+  ASSERT_TRUE(conn_.OnParked(batch->sequence, std::move(input), {}, batch->settings, PeerEnd::kIsIgnored, blocks_));
+  conn_.OnPush(Shared("+2\r\n"), PushOrder::kBehindReplies);
+  EXPECT_EQ(conn_.output().ToString(), "+1\r\n+2\r\n");
   conn_.OnHoldPushes();
-  conn_.OnPush(Shared("+held\r\n"));
-  conn_.OnPush(Shared("+too\r\n"));
-  EXPECT_EQ(conn_.output().ToString(), "+before\r\n");
-  EXPECT_GT(conn_.output_bytes(), conn_.output().memory_bytes()) << "they count";
-  Return(std::move(batch), "+PONG\r\n");
-  EXPECT_EQ(conn_.output().ToString(), "+before\r\n+PONG\r\n+held\r\n+too\r\n");
-  conn_.OnPush(Shared("+after\r\n"));
-  EXPECT_TRUE(conn_.output().ToString().ends_with("+too\r\n+after\r\n"));
+  conn_.OnPush(Shared("+3\r\n"), PushOrder::kBehindReplies);
+  Return(std::move(batch), "+value\r\n");
+  EXPECT_EQ(conn_.output().ToString(), "+1\r\n+2\r\n+value\r\n+3\r\n");
+}
+
+TEST_F(ConnectionRules, PushesThatWaitCountAsOutput) {
+  conn_.SetOutputLimit({.hard_bytes = 3000});
+  BatchPtr batch = Feed("GET k\r\n");
+  conn_.OnPush(Shared("x"), PushOrder::kBehindReplies);
+  EXPECT_FALSE(conn_.over_hard_limit());
+  conn_.OnPush(Shared(std::string(3000, 'x')), PushOrder::kBehindReplies);
+  EXPECT_TRUE(conn_.over_hard_limit());
+  conn_.Close(CloseReason::kOutputLimit);
+  Return(std::move(batch), "");
 }
 
 TEST_F(ConnectionRules, AClosedClientWaitsForItsBatch) {
@@ -338,7 +364,7 @@ TEST_F(ConnectionRules, CountersTellWhatClientListShows) {
   std::memcpy(conn.ReadSpan(blocks_).data(), bytes.data(), bytes.size());
   conn.OnBytes(bytes.size(), 7'000'000'000);
   EXPECT_FALSE(conn.NextBatch(batches_, blocks_, kQueryBytesMax));
-  conn.OnPush(Shared("+x\r\n"));
+  conn.OnPush(Shared("+x\r\n"), PushOrder::kAtOnce);
   conn.PublishCounters(kPollRead);
   EXPECT_EQ(counters->query_buffer_bytes, 10u);
   EXPECT_EQ(counters->bytes_in, 10u);

@@ -204,7 +204,7 @@ class CommandRunner {
   BlockedKeys blocked_keys_{[](ParkTicket) {}};
   ClientRegistry clients_;
   PubSub pubsub_;
-  ClientTracking tracking_;
+  ClientTracking tracking_{clients_};
   Outbox outbox_;
   Stats stats_{table_.size()};
   alignas(64) char absent_[64] = {};

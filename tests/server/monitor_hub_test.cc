@@ -26,9 +26,9 @@ TEST(MonitorHub, EveryWatcherGetsTheSameBytes) {
   MonitorHub hub;
   std::vector<std::pair<uint32_t, const std::string*>> pushed;
   std::vector<std::shared_ptr<const std::string>> kept;
-  hub.SetSink([&](net::ConnId conn, std::shared_ptr<const std::string> line) {
-    pushed.emplace_back(conn.slot, line.get());
-    kept.push_back(std::move(line));
+  hub.SetSink([&](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& line) {
+    for (const net::ConnId conn : conns) pushed.emplace_back(conn.slot, line.get());
+    kept.push_back(line);
   });
   EXPECT_FALSE(hub.watched());
   const net::ConnId one{.worker = 0, .slot = 1, .generation = 1}, two{.worker = 0, .slot = 2, .generation = 1};

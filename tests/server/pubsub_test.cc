@@ -143,31 +143,22 @@ TEST_F(PubSubTest, KeyEventsGoWhereTheyAreWanted) {
   auto client = Client();
   Subscribe(*client, Kind::kPattern, {"__key*"});
   const Outbox::TellAuthor nobody = [](net::ConnId, std::string_view) { ADD_FAILURE(); };
-  const Outbox::Entry entry{.kind = Outbox::Kind::kKeyEvent,
-                            .event_class = kEventString,
-                            .db = 3,
-                            .author = {},
-                            .first = "set",
-                            .second = "k"};
+  const auto deliver = [&](uint32_t channels) {
+    pubsub_.Deliver({.kind = Outbox::Kind::kKeyEvent,
+                     .event_class = kEventString | channels,
+                     .db = 3,
+                     .author = {},
+                     .first = "set",
+                     .second = "k"},
+                    nobody);
+    return Take(*client);
+  };
   const std::string keyspace = "*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$16\r\n__keyspace@3__:k\r\n$3\r\nset\r\n";
   const std::string keyevent = "*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$18\r\n__keyevent@3__:set\r\n$1\r\nk\r\n";
-  pubsub_.Deliver(entry, nobody);
-  EXPECT_EQ(Take(*client), Messages());
-  pubsub_.SetKeyEvents(kEventKeyspace | kEventString);
-  pubsub_.Deliver(entry, nobody);
-  EXPECT_EQ(Take(*client), Messages{keyspace});
-  pubsub_.SetKeyEvents(kEventKeyevent | kEventKeyspace | kEventString);
-  pubsub_.Deliver(entry, nobody);
-  EXPECT_EQ(Take(*client), (Messages{keyspace, keyevent}));
-
-  const storage::Change expired{
-      .db = 0, .kind = storage::ChangeKind::kExpired, .created = false, .type = {}, .key = {.key = "gone"}};
-  pubsub_.OnExpired(expired);
-  EXPECT_EQ(Take(*client), Messages()) << "not asked for";
-  pubsub_.SetKeyEvents(kEventKeyevent | kEventExpired);
-  pubsub_.OnExpired(expired);
-  EXPECT_EQ(Take(*client),
-            Messages{"*4\r\n$8\r\npmessage\r\n$6\r\n__key*\r\n$22\r\n__keyevent@0__:expired\r\n$4\r\ngone\r\n"});
+  EXPECT_EQ(deliver(0), Messages());
+  EXPECT_EQ(deliver(kEventKeyspace), Messages{keyspace});
+  EXPECT_EQ(deliver(kEventKeyevent), Messages{keyevent});
+  EXPECT_EQ(deliver(kEventChannels), (Messages{keyspace, keyevent}));
 }
 
 TEST_F(PubSubTest, LargeMessagesHaveAllForms) {
@@ -338,7 +329,6 @@ TEST(PubSubStress, ManyThreads) {
   threads.emplace_back([&] {
     for (int i = 0; i < kRounds; ++i) {
       pubsub.Publish(Kind::kChannel, i % 2 == 0 ? "a" : "c", i % 64 == 0 ? std::string(20'000, 'x') : "m");
-      pubsub.SetKeyEvents(static_cast<uint32_t>(i));
     }
   });
   threads.emplace_back([&] {
