@@ -47,6 +47,9 @@ void ThreadPool::Start() {
       pthread_setname_np(lanes_[lane].threads.back().native_handle(), name.c_str());
     }
   }
+  std::lock_guard lock(stand_ins_mu_);
+  for (StandIn& each : stand_ins_) each.ended = true;
+  no_more_stand_ins_ = false;
 }
 
 void ThreadPool::Stop() {
@@ -63,6 +66,42 @@ void ThreadPool::Stop() {
     for (std::thread& thread : lane.threads) thread.join();
     lane.threads.clear();
   }
+  std::vector<StandIn> stand_ins(kStandInsMax);
+  {
+    std::lock_guard lock(stand_ins_mu_);
+    no_more_stand_ins_ = true;
+    for (int i = 0; i < kStandInsMax; ++i) stand_ins[i].thread.swap(stand_ins_[i].thread);
+  }
+  for (StandIn& each : stand_ins) {
+    if (each.thread.joinable()) each.thread.join();
+  }
+}
+
+bool ThreadPool::AddStandIn(Lane lane) {
+  std::lock_guard lock(stand_ins_mu_);
+  if (no_more_stand_ins_) return false;
+  const auto free = std::find_if(stand_ins_.begin(), stand_ins_.end(), [](const StandIn& each) { return each.ended; });
+  if (free == stand_ins_.end()) return false;
+  if (free->thread.joinable()) free->thread.join();  // it has nothing left to do but to return
+  free->ended = false;
+  const int index = static_cast<int>(free - stand_ins_.begin());
+  const int thread = thread_count_[0] + thread_count_[1] + index;
+  free->thread = std::thread([this, lane, thread, index] {
+    Run(lane, thread);
+    std::lock_guard lock(stand_ins_mu_);
+    stand_ins_[static_cast<size_t>(index)].ended = true;
+  });
+  pthread_setname_np(free->thread.native_handle(), ("extra-" + std::to_string(index)).c_str());
+  return true;
+}
+
+void ThreadPool::DismissStandIn(Lane lane_name) {
+  LaneState& lane = lanes_[static_cast<int>(lane_name)];
+  {
+    std::lock_guard lock(lane.mu);
+    ++lane.dismissed;
+  }
+  lane.work.notify_all();
 }
 
 void ThreadPool::Submit(std::vector<BatchPtr>* batches, Lane lane_name) {
@@ -86,7 +125,7 @@ void ThreadPool::Submit(std::vector<BatchPtr>* batches, Lane lane_name) {
 
 void ThreadPool::Submit(BatchPtr batch, Lane lane_name) {
   LaneState& lane = lanes_[static_cast<int>(lane_name)];
-  CHECK(batch && batch->client && !batch->finished()) << "a batch without work";
+  CHECK(batch && batch->client);
   batch->enqueued_ns = MonotonicNs();
   bool wake;
   {
@@ -125,19 +164,23 @@ void ThreadPool::NoteOldest(LaneState& lane) {
 void ThreadPool::Run(Lane lane_name, int thread) {
   LaneState& lane = lanes_[static_cast<int>(lane_name)];
   for (;;) {
-    std::vector<BatchPtr> batches = Grab(lane);
+    std::vector<BatchPtr> batches = Grab(lane, IsStandIn(thread));
     if (batches.empty()) return;
     handler_->Execute(std::move(batches), lane_name, thread);
   }
 }
 
-std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane) {
+std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane, bool stand_in) {
   const size_t threads = static_cast<size_t>(thread_count_[&lane - lanes_]);
   std::vector<BatchPtr> batches;
   bool wake = false;
   {
     std::unique_lock lock(lane.mu);
-    while (lane.queue.empty()) {
+    while (lane.queue.empty() || (stand_in && lane.dismissed > 0)) {
+      if (stand_in && lane.dismissed > 0) {
+        --lane.dismissed;
+        return batches;
+      }
       if (lane.stopping) return batches;
       lane.sleeping.fetch_add(1, std::memory_order_relaxed);
       lane.work.wait(lock);

@@ -19,11 +19,14 @@ namespace basalt::net {
 // the next; so does a worker that sees a batch older than kStaleNs. Waking a thread per batch would leave each of them
 // with one batch and one futex call.
 //
+// A thread that is held by one batch for long can have a stand-in: an extra thread of its lane, until it is free again.
+//
 // Owner: the Transport.
 class ThreadPool {
  public:
   static constexpr size_t kGrabMax = 16;  // batches a thread takes at once
   static constexpr uint64_t kStaleNs = 50'000;
+  static constexpr int kStandInsMax = kStandInThreadsMax;
 
   // `handler` outlives the pool.
   ThreadPool(int fast_threads, int slow_threads, RequestHandler* handler);
@@ -34,11 +37,18 @@ class ThreadPool {
   void Stop();
 
   // ---- Any thread ----
-  // Takes all of *batches and leaves it empty.
+  // Takes all of *batches and leaves it empty. REQUIRES: each has commands left.
   void Submit(std::vector<BatchPtr>* batches, Lane lane);
+  // Also for a batch that has no command left, but for which the handler has.
   void Submit(BatchPtr batch, Lane lane);
   // Wakes one more thread when the oldest batch of a lane waits too long already.
   void WakeIfStale(uint64_t now_ns);
+
+  // One more thread for the lane, numbered from fast_threads + slow_threads on. False: there are kStandInsMax, or the
+  // pool stops.
+  bool AddStandIn(Lane lane);
+  // One stand-in of the lane is not needed any more: the next that has nothing to do ends.
+  void DismissStandIn(Lane lane);
 
   TransportStats::LaneStats Stats(Lane lane) const;
   uint64_t futex_wakes() const;
@@ -71,13 +81,20 @@ class ThreadPool {
     // Guarded by mu.
     Ring queue;
     int wakes_pending = 0;  // woken and not yet running: they need no second call
+    int dismissed = 0;      // stand-ins that are to end
     bool stopping = false;
     uint64_t batches = 0, wait_ns_sum = 0, wait_ns_max = 0, wakes = 0;
   };
 
+  struct StandIn {
+    std::thread thread;
+    bool ended = false;  // or not begun; guarded by stand_ins_mu_
+  };
+
   void Run(Lane lane, int thread);
-  // Waits for work and takes a fair share of it; empty: the pool stops.
-  std::vector<BatchPtr> Grab(LaneState& lane);
+  bool IsStandIn(int thread) const { return thread >= thread_count_[0] + thread_count_[1]; }
+  // Waits for work and takes a fair share of it; empty: the thread ends.
+  std::vector<BatchPtr> Grab(LaneState& lane, bool stand_in);
   // Whether the caller, after unlocking, shall call notify_one. REQUIRES: lane.mu held.
   static bool ShouldWake(LaneState& lane);
   static void NoteOldest(LaneState& lane);
@@ -86,6 +103,11 @@ class ThreadPool {
   const int thread_count_[kLanes];
   LaneState lanes_[kLanes];
   bool running_ = false;
+
+  std::mutex stand_ins_mu_;
+  // guarded by stand_ins_mu_:
+  std::vector<StandIn> stand_ins_{kStandInsMax};
+  bool no_more_stand_ins_ = true;
 };
 
 }  // namespace basalt::net

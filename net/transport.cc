@@ -130,6 +130,10 @@ void Transport::Continue(BatchPtr batch, Lane lane) {
 
 void Transport::Resubmit(BatchPtr batch, Lane lane) { impl_->pool.Submit(std::move(batch), lane); }
 
+bool Transport::AddStandIn(Lane lane) { return impl_->pool.AddStandIn(lane); }
+
+void Transport::DismissStandIn(Lane lane) { impl_->pool.DismissStandIn(lane); }
+
 void Transport::Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end) {
   CHECK(batch.conn);
   auto parked = std::make_unique<Parked::Contents>();

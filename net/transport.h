@@ -69,7 +69,8 @@ class Transport {
   // Not finished: write the replies so far, and run the rest in `lane`, behind what waits there. Held back while the
   // client has more output pending than it reads.
   void Continue(BatchPtr batch, Lane lane);
-  // Run the rest in `lane` with the replies so far kept in the batch.
+  // Run the rest in `lane` with the replies so far kept in the batch. No command need be left: the handler may have other work
+  // to do for it there, as for a commit that RocksDB would stall.
   void Resubmit(BatchPtr batch, Lane lane);
   // The batch is about to wait long (a blocking command, CLIENT PAUSE, WAIT): detaches its arguments, has the worker
   // send the replies so far, watch for the peer's end and read ahead. The caller keeps the batch and must be ready for
@@ -93,6 +94,11 @@ class Transport {
   void Kill(ConnId conn, CloseReason reason);
   // Changes the limit at once, not only when a batch comes back with its settings.
   void SetOutputLimit(ConnId conn, const OutputLimit& limit);
+
+  // One more pool thread for a lane whose thread is held by what it executes, until DismissStandIn. False: there are
+  // kStandInThreadsMax already. Handler's Execute sees it as a thread number of its own.
+  bool AddStandIn(Lane lane);
+  void DismissStandIn(Lane lane);
 
   // Runs `task` on a worker's loop every `period` until Stop. Short work only.
   void AddPeriodic(std::chrono::milliseconds period, std::function<void()> task);

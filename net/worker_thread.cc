@@ -21,7 +21,8 @@ namespace {
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr int kIovMax = 64;
 constexpr size_t kWriteBytesPerTurn = 4 * 1024 * 1024;  // then other clients have their turn
-constexpr size_t kDirtyPerRound = 128;
+constexpr size_t kDirtyPerRound = 128;  // clients that were pushed to
+constexpr uint64_t kDirtyBytesMax = 4 * 1024 * 1024;
 constexpr uint64_t kStragglersNs = 200'000'000;         // batches of closed clients are awaited this long at the end
 
 // One writer, so a plain load and store are enough.
@@ -280,9 +281,11 @@ void WorkerThread::OnNotified(bool pipe_readable) {
   UpdateSomeDirty();
 }
 
-// A message to ten thousand subscribers is as many system calls: others have their turn in between.
+// A message to ten thousand subscribers is as many system calls: others have their turn in between. But when messages
+// come faster than that, their authors have to wait.
 void WorkerThread::UpdateSomeDirty() {
-  for (size_t left = kDirtyPerRound; left > 0 && !dirty_.empty(); --left) {
+  for (size_t done = 0; !dirty_.empty() && (done < kDirtyPerRound || dirty_bytes_ > kDirtyBytesMax); ++done) {
+    dirty_bytes_ -= dirty_bytes_ / dirty_.size();
     Slot* slot = Find(dirty_.front());
     dirty_.pop_front();
     if (!slot || slot->fd < 0) continue;
@@ -374,6 +377,7 @@ void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::str
   Slot* slot = Find(id);
   if (!slot || slot->fd < 0) return;
   slot->conn->OnPush(bytes, order);
+  dirty_bytes_ += bytes->size();
   if (!std::exchange(slot->dirty, true)) dirty_.push_back(TokenOf(id));
 }
 

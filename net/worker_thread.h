@@ -92,6 +92,7 @@ class WorkerThread {
   bool WriteOut(Slot& slot);
   void Update(Slot& slot);
   [[nodiscard]] bool Arm(Slot& slot);
+  [[nodiscard]] bool ArmFor(Slot& slot, uint32_t wants);
   void Account(Slot& slot);
   void ArmLimitTimers(Slot& slot);
 
@@ -146,6 +147,7 @@ class WorkerThread {
   std::vector<BatchPtr> to_submit_[kLanes];
   std::vector<WorkerEvent> events_;
   std::deque<Token> dirty_;  // clients that were pushed to, and not updated since
+  uint64_t dirty_bytes_ = 0;  // what they were pushed, about
   std::vector<Periodic> periodic_;
   uint64_t now_ns_ = 0;            // of this round
   uint64_t stop_deadline_ns_ = 0;  // 0: not stopping

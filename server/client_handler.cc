@@ -1,5 +1,7 @@
 #include "server/client_handler.h"
 
+#include "net/transport.h"
+#include "server/acl/permission.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
 #include "server/command_executor.h"
@@ -34,14 +36,28 @@ net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& c
   return {limit.hard_bytes, limit.soft_bytes, limit.soft_seconds};
 }
 
-net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session) {
+net::ConnSettings SettingsOf(const Services& services, const Session& session) {
+  const ConfigSnapshot& config = services.config.current();
   net::ConnSettings settings;
   settings.close_after_reply = session.close_after_reply;
   settings.idle_timeout_exempt = session.monitor || session.info->subscribed();
   settings.parser.bulk_bytes_max = static_cast<uint64_t>(config.proto_max_bulk_len);
-  settings.parser.authenticated = session.authenticated;
+  settings.parser.authenticated = session.authenticated || !services.users.NewClientsMustAuthenticate();
   settings.output = OutputLimitOf(config, *session.info);
   return settings;
+}
+
+void AboutToSend(const Services& services, net::CommandBatch& batch) {
+  Session& session = static_cast<Session&>(*batch.client);
+  batch.settings = SettingsOf(services, session);
+  session.pushes_held = false;
+}
+
+void KillClient(const Services& services, ClientInfo& client) {
+  client.killed.store(true);
+  services.clients.Remove(client.id);
+  services.pubsub.Drop(client.conn.id);
+  if (services.transport != nullptr) services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
 net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& info) {
@@ -50,14 +66,14 @@ net::RequestHandler::Admission ClientHandler::OnConnect(const net::ConnInfo& inf
     services_.stats.RejectedConnection();
     return {.client = nullptr, .refusal = "-ERR max number of clients reached\r\n", .settings = {}};
   }
-  if (config.protected_mode && config.requirepass.empty() && !info.loopback) {
+  if (config.protected_mode && services_.users.default_user()->nopass() && !info.loopback) {
     services_.stats.RejectedConnection();
     return {.client = nullptr, .refusal = kProtectedModeRefusal, .settings = {}};
   }
   auto session = std::make_unique<Session>(info, services_.clients.NextId());
-  session->authenticated = config.requirepass.empty();
+  SetDefaultUser(services_, *session);
   services_.clients.Add(session->info);
-  net::ConnSettings settings = SettingsOf(config, *session);
+  net::ConnSettings settings = SettingsOf(services_, *session);
   return {.client = std::move(session), .refusal = {}, .settings = settings};
 }
 

@@ -10,6 +10,7 @@ namespace basalt {
 
 struct ConfigSnapshot;
 class ClientInfo;
+class ClientInfo;
 class Session;
 
 // What the transport tells upwards: clients come and go, batches are to be executed, parked ones end. Sorts each to who knows.
@@ -31,7 +32,14 @@ class ClientHandler final : public net::RequestHandler {
 // The class of `client-output-buffer-limit` that a client is in.
 net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& client);
 
-// The connection settings that follow from the configuration and the client's state.
-net::ConnSettings SettingsOf(const ConfigSnapshot& config, const Session& session);
+// The connection settings that follow from the configuration, the users and the client's state.
+net::ConnSettings SettingsOf(const Services& services, const Session& session);
+
+// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do not
+// see it. Then the connection is ended. Any thread. Not for the client whose command runs: its reply would not be sent.
+void KillClient(const Services& services, ClientInfo& client);
+
+// For the holder of a batch, before its replies go to the connection: settings go with them, and release held pushes.
+void AboutToSend(const Services& services, net::CommandBatch& batch);
 
 }  // namespace basalt

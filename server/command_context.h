@@ -51,10 +51,11 @@ struct Preparation {
   bool uses_txn = false;                 // writes, or reads under locks
   bool exclusive = false;                // with the gate closed
   bool slow = false;                     // in the slow lane
+  bool runs_script = false;              // may hold its thread
 
   void Clear() {
     keys.clear();
-    uses_txn = exclusive = slow = false;
+    uses_txn = exclusive = slow = runs_script = false;
   }
 };
 // Adds what the row itself says. EXEC calls it for each queued command.
@@ -92,8 +93,17 @@ class CommandContext {
   bool in_slow_lane() const { return lane == net::Lane::kSlow; }
   // EXEC or a script runs the command: blocking commands then do not block.
   bool deny_blocking = false;
+  // … and which one. Null: the client itself.
+  const CommandContext* outer = nullptr;
+  bool in_script() const { return outer != nullptr && outer->spec.Has(kCmdRunsScript); }
+  // Unix microseconds, the same whenever EXEC or a script asks.
+  int64_t now_us() const;
   // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
   bool keep_changes_when_parked = false;
+  // Which pool thread runs it.
+  int thread = 0;
+  // The reply holds an error although the handler returned none (a script's result): the call counts as failed.
+  bool replied_error = false;
   // Lookups of this run (INFO keyspace_hits, keyspace_misses); counted when the command is done.
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
 
@@ -110,6 +120,7 @@ class CommandContext {
   Wake wake_ = Wake::kFirstRun;
   bool ran_others_ = false;  // RunNested: they tell what they changed
   ParkRequest park_;
+  mutable int64_t now_us_ = 0;  // 0: nobody has asked
 };
 
 }  // namespace basalt

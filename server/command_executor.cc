@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "net/transport.h"
+#include "server/acl/permission.h"
 #include "server/blocked_keys.h"
+#include "server/client_handler.h"
 #include "server/client_pause.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
@@ -17,6 +19,7 @@
 #include "server/memory_limit.h"
 #include "server/monitor_hub.h"
 #include "server/pubsub.h"
+#include "server/scripting/scripting.h"
 #include "server/session.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
@@ -32,6 +35,11 @@ constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
 constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
 Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
+
+// Those of all commands that will run.
+uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
+  return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
+}
 
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
@@ -49,6 +57,8 @@ struct CommandExecutor::ThreadState {
   std::unique_ptr<CommitGroup> group;
   Preparation preparation;
   Outbox outbox;                      // of a command that only reads
+  std::vector<net::BatchPtr> rest;    // of the current Execute, the next at the end
+  int index = 0;
   net::Lane lane = net::Lane::kFast;  // of the current Execute
   uint64_t now_ns = 0;                // when the last command ended
   bool someone_waits = false;         // for a key that the last command may have changed
@@ -56,8 +66,11 @@ struct CommandExecutor::ThreadState {
 
 CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
                                  storage::CommitObserver& observer, int pool_threads)
-    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer) {
-  for (int i = 0; i < pool_threads; ++i) threads_.push_back(std::make_unique<ThreadState>());
+    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer), held_threads_(services, pool_threads) {
+  for (int i = 0; i < pool_threads; ++i) {
+    threads_.push_back(std::make_unique<ThreadState>());
+    threads_.back()->index = i;
+  }
 }
 
 CommandExecutor::~CommandExecutor() = default;
@@ -65,7 +78,11 @@ CommandExecutor::~CommandExecutor() = default;
 void CommandExecutor::Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread_index) {
   ThreadState& thread = *threads_[thread_index];
   thread.lane = lane;
-  for (net::BatchPtr& batch : batches) {
+  thread.rest = std::move(batches);
+  std::reverse(thread.rest.begin(), thread.rest.end());
+  while (!thread.rest.empty()) {
+    net::BatchPtr batch = std::move(thread.rest.back());
+    thread.rest.pop_back();
     if (thread.group == nullptr) thread.group = std::make_unique<CommitGroup>(services_, observer_);
     RunBatch(thread, std::move(batch));
   }
@@ -98,10 +115,12 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
   const uint64_t started_ns = thread.now_ns = MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
+    if (UserIsStale(services_, session)) RefreshUser(services_, session);
     if (session.info->killed.load(std::memory_order_relaxed)) session.close_after_reply = true;
     if (session.close_after_reply) {
       current.protocol_error.reset();
       session.grant.Release();
+      session.turn.Release();
       session.blocked = {};
       current.next = static_cast<uint32_t>(current.commands.size());
     }
@@ -115,6 +134,9 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     ++current.next;
     if (session.caching_said) ClientTracking::AfterCommand(session, argv);
     session.wake = Wake::kFirstRun;
+    session.rerun.Clear();
+    session.grant.Release();  // of a command that was refused when it had waited
+    session.turn.Release();
     // A command that had its turn gives it up when what it took is committed.
     BlockedCommand served;
     if (session.blocked.registration.active()) std::swap(served, session.blocked);
@@ -135,8 +157,9 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  const uint64_t flags = spec->flags | (spec->Has(kCmdRunsQueue) ? session.queued_flags : 0);
-  error = CheckGates(session, *spec, flags);
+  uint64_t flags = FlagsOf(*spec, session);
+  if (spec->actual_flags != nullptr) flags = spec->actual_flags({*spec, argv, session, services_});
+  error = session.refusal.ok() ? CheckGates(session, *command, argv, flags) : std::exchange(session.refusal, Ok());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
@@ -148,27 +171,37 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = pause_.until_ms()});
   }
   if (session.in_multi && !spec->Has(kCmdImmediate)) {
-    Queue(batch, session, *command, argv);
+    Queue(batch, session, *command, argv, flags);
     return Next::kAdvance;
   }
   return RunPrepared(thread, session, *command, argv);
 }
 
-Status CommandExecutor::CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const {
-  if (!session.authenticated && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
+Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
+                                   uint64_t flags) const {
+  const CommandSpec& spec = *command.spec;
+  if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
+  if (!session.user->unrestricted() && session.wake != Wake::kTimeout) {
+    BASALT_RETURN_IF_ERROR(CheckPermission(services_, session, command, argv, AclContext::kCommand));
+  }
   // Inside MULTI everything takes memory: the queue.
   const bool needs_memory = (flags & kCmdDenyOom) != 0 || (session.in_multi && !spec.Has(kCmdImmediate));
-  if (needs_memory && memory_limit_.exceeded()) {
-    return Status::Message("OOM command not allowed when used memory > 'maxmemory'.");
-  }
+  BASALT_RETURN_IF_ERROR(CheckResources(needs_memory ? flags | kCmdDenyOom : flags));
+  return PubSub::CheckMayRun(session, spec);
+}
+
+Status CommandExecutor::OutOfMemory() { return Status::Message("OOM command not allowed when used memory > 'maxmemory'."); }
+
+Status CommandExecutor::CheckResources(uint64_t flags) const {
+  if ((flags & kCmdDenyOom) != 0 && memory_limit_.exceeded()) return OutOfMemory();
   if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
     return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
   }
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
     return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
-  return PubSub::CheckMayRun(session, spec);
+  return Ok();
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
@@ -190,14 +223,14 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
 }
 
 void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Command& command,
-                            std::span<const std::string_view> argv) const {
+                            std::span<const std::string_view> argv, uint64_t flags) const {
   QueuedCommand queued{.command = &command, .args = {}};
   queued.args.reserve(argv.size());
   for (std::string_view arg : argv) {
     queued.args.emplace_back(arg);
     session.queued_bytes += arg.size() + sizeof(std::string);
   }
-  session.queued_flags |= command.spec->flags;
+  session.queued_flags |= flags;
   session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
@@ -208,6 +241,7 @@ void PrepareFromRow(const PrepareInput& input, Preparation* preparation) {
   const CommandSpec& spec = input.spec;
   if (spec.Has(kCmdSlowLane)) preparation->slow = true;
   if (spec.Has(kCmdExclusive)) preparation->exclusive = preparation->slow = true;
+  if (spec.Has(kCmdRunsScript)) preparation->runs_script = true;
   if (spec.Has(kCmdWrite) || spec.Has(kCmdLockKeys)) preparation->uses_txn = true;
   if (!CommandTable::HasKeys(spec)) return;
   KeyPositions positions;
@@ -228,15 +262,16 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   preparation.Clear();
   const PrepareInput input{spec, argv, session, services_};
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
-  if (session.needs_gate) preparation.exclusive = preparation.uses_txn = true;
+  for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+  if (session.rerun.with_gate) preparation.exclusive = preparation.uses_txn = true;
 
-  // What was said before is sent before it is said by a message.
-  if (spec.Has(kCmdRepliesByPush) && !thread.group->current().replies.empty()) {
+  if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
     return Next::kTakenOff;
   }
   if (preparation.slow && thread.lane == net::Lane::kFast) return MoveToSlowLane(thread);
   if (preparation.exclusive) return RunExclusive(thread, session, command, argv);
+  if (preparation.runs_script && thread.lane == net::Lane::kSlow) return RunScripts(thread, session, command, argv);
   if (thread.group->CurrentDepends() && !preparation.uses_txn) {
     // A read behind a pending write of its own connection: of certain keys, under their locks; of anything else, after the
     // commit. (What concerns the connection alone does not look.)
@@ -267,11 +302,12 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   switch (status.code()) {
     case ErrorCode::kNeedLocks:
       preparation.uses_txn = true;
+      for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
       return RunOnce(thread, session, command, argv);
     case ErrorCode::kNeedSlowLane:
       return MoveToSlowLane(thread);
     case ErrorCode::kNeedGate:
-      session.needs_gate = true;
+      session.rerun.with_gate = true;
       return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, command, argv);
     case ErrorCode::kParked:
       if (!CommitNow(thread)) return Next::kTakenOff;
@@ -282,9 +318,26 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   if (txn != nullptr && thread.group->HasPending()) {
     thread.group->AddDependent(from);
     // Those who wait for a key are served before the next command sees it.
+    for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
     thread.someone_waits = SomeoneWaits(preparation.keys);
   }
   return Next::kAdvance;
+}
+
+// In the slow lane, where a script may run for long: nothing of other clients is held meanwhile.
+CommandExecutor::Next CommandExecutor::RunScripts(ThreadState& thread, Session& session, const Command& command,
+                                                  std::span<const std::string_view> argv) {
+  CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
+  if (!session.turn.active()) {
+    const bool has_locks = !session.grant.empty();
+    session.turn = services_.scripting.running().TryEnter(RunningScripts::Part::kScript, has_locks);
+    if (!session.turn.active()) return WaitForTurn(thread, RunningScripts::Part::kScript, has_locks);
+  }
+  const Next next = RunOnce(thread, session, command, argv);
+  if (next == Next::kTakenOff) return next;
+  CHECK(CommitNow(thread));
+  session.turn.Release();
+  return next;
 }
 
 // With the gate closed: everybody else's writes are done, and wait.
@@ -292,8 +345,14 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
                                                     std::span<const std::string_view> argv) {
   session.grant.Release();
   CHECK(CommitNow(thread)) << "the slow lane waits for stalls";
-  storage::ExclusiveGate::Closed closed(services_.storage.gate(), std::try_to_lock);
-  if (!closed.owns()) return WaitForGate(thread);
+  if (session.turn.active() && session.turn.part() != RunningScripts::Part::kExclusive) session.turn.Release();
+  if (!session.turn.active()) {
+    session.turn = services_.scripting.running().TryEnter(RunningScripts::Part::kExclusive, false);
+    if (!session.turn.active()) return WaitForTurn(thread, RunningScripts::Part::kExclusive, false);
+  }
+  std::optional<storage::ExclusiveGate::Closed> closed;
+  closed.emplace(services_.storage.gate(), std::try_to_lock);
+  if (!closed->owns()) return WaitForGate(thread);
   net::CommandBatch& batch = thread.group->current();
   const auto from = batch.replies.End();
   storage::WriteTxn& txn = thread.group->txn();
@@ -301,9 +360,10 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   ParkRequest park;
   const Status status = Invoke(thread, session, command, argv, &txn, &park);
   CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
-  session.needs_gate = false;
   if (thread.group->HasPending()) thread.group->AddDependent(from);
   CHECK(CommitNow(thread));
+  closed.reset();  // before the next one has its turn
+  session.turn.Release();
   return Next::kAdvance;
 }
 
@@ -316,6 +376,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
   const auto from = batch.replies.End();
+  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;
@@ -333,15 +394,26 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
   CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
   context.wake_ = session.wake;
+  context.thread = thread.index;
+  std::optional<HeldThreads::Hold> hold;
+  if (thread.preparation.runs_script) hold.emplace(held_threads_, thread.index, thread.lane, &thread.rest, started_ns);
   Status status = spec.handler(context);
+  hold.reset();
   const bool keeps_changes = status.ok() || (status.code() == ErrorCode::kParked && context.keep_changes_when_parked);
-  if (txn != nullptr && keeps_changes && !context.ran_others_) Invalidate(*txn, session, outbox);
+  if (txn != nullptr && keeps_changes) {
+    if (!context.ran_others_) Invalidate(*txn, session, outbox);
+    outbox.AnnounceNewKeys(services_.config.current().notify_keyspace_events, session.conn.id, *txn, outbox_mark);
+  }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
   const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
   if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
-  if (!keeps_changes || RunsElsewhere(status)) outbox.RollbackTo(outbox_mark);
+  if (RunsElsewhere(status)) {
+    outbox.RollbackTo(outbox_mark);
+  } else if (!keeps_changes) {
+    outbox.RollbackChangesTo(outbox_mark);
+  }
 
   if (!status.ok()) batch.replies.Truncate(from);
   if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session, session.db);
@@ -359,12 +431,11 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     reply.Error(call.error);
   }
   Account(session, command, argv, call);
-  if (session.reply_mode != ReplyMode::kOn) batch.replies.Truncate(from);
+  if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
     thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
   }
-  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   session.Publish();
   return Ok();
 }
@@ -373,32 +444,35 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
 // are ClientTracking::OnCommitted's to tell: nobody has changed them.)
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
-  auto add = [&](const storage::CommandChange& change) {
+  storage::VisitCommandChanges(txn, [&](const storage::CommandChange& change) {
     if (change.exists || !change.expired) outbox.Invalidate(session.conn.id, change.key.key);
-  };
-  txn.VisitCommandChanges([](void* context, const storage::CommandChange& change) { (*static_cast<decltype(add)*>(context))(change); },
-                          &add);
+  });
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                                  NestedCall* call) const {
+                                  net::ReplyBuilder& reply, NestedCall* call) const {
   const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
-  const auto from = outer.reply.Mark();
+  const auto from = reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
   outer.ran_others_ = true;
   if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
-  net::ReplyBuilder reply(&outer.reply.buffer(), outer.session.resp);  // HELLO may have changed the version
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
+  context.outer = &outer;
+  context.thread = outer.thread;
   const Status status = spec.handler(context);
-  if (status.ok() && !context.ran_others_) Invalidate(txn, outer.session, outer.outbox);
+  if (status.ok()) {
+    if (!context.ran_others_) Invalidate(txn, outer.session, outer.outbox);
+    const uint32_t configured = services_.config.current().notify_keyspace_events;
+    outer.outbox.AnnounceNewKeys(configured, outer.session.conn.id, txn, outbox_mark);
+  }
   status.ok() ? txn.EndCommand() : txn.RollbackCommand();
   if (!status.ok()) {
-    outer.reply.buffer().Truncate(from);
-    outer.outbox.RollbackTo(outbox_mark);
+    reply.buffer().Truncate(from);
+    RunsElsewhere(status) ? outer.outbox.RollbackTo(outbox_mark) : outer.outbox.RollbackChangesTo(outbox_mark);
   }
   if (RunsElsewhere(status)) return status;
   CHECK(status.code() != ErrorCode::kParked) << spec.name << " must not block here";
@@ -410,6 +484,7 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   call->keyspace_hits = context.keyspace_hits;
   call->keyspace_misses = context.keyspace_misses;
   call->db = outer.session.db;
+  call->failed = !status.ok() || context.replied_error;
   return Ok();
 }
 
@@ -420,7 +495,7 @@ void CommandExecutor::Account(const Session& session, const Command& command, st
   if (call.keyspace_hits != 0) services_.stats.KeyspaceHit(call.keyspace_hits);
   if (call.keyspace_misses != 0) services_.stats.KeyspaceMiss(call.keyspace_misses);
   const ConfigSnapshot& config = services_.config.current();
-  services_.stats.RecordCall(command.index, call.duration_ns, call.error.empty() ? CallOutcome::kOk : CallOutcome::kFailed,
+  services_.stats.RecordCall(command.index, call.duration_ns, call.failed ? CallOutcome::kFailed : CallOutcome::kOk,
                              config.latency_tracking);
   const int64_t duration_us = static_cast<int64_t>(call.duration_ns / 1000);
   if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
@@ -453,30 +528,60 @@ CommandExecutor::Next CommandExecutor::MoveToSlowLane(ThreadState& thread) {
   return Next::kTakenOff;
 }
 
+CommandExecutor::Waiting CommandExecutor::TakeWaiting(ThreadState& thread) {
+  net::CommandBatch* const batch = thread.group->TakeCurrent().release();
+  const net::Lane lane = thread.lane;
+  return {batch, lane, [batch, lane, this] {
+            SessionOf(*batch).refusal = services_.scripting.running().BusyError();
+            services_.transport->Resubmit(net::BatchPtr(batch), lane);
+          }};
+}
+
 // Someone else holds a key. Nothing is pending and no lock is held here; the batch queues, without a thread.
 CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
   if (thread.group->txn().BlockedByGate()) return WaitForGate(thread);
-  const net::Lane lane = thread.lane;
-  net::Transport* transport = services_.transport;
-  net::CommandBatch* batch = thread.group->TakeCurrent().release();  // std::function wants to be copied; one call owns it
-  services_.storage.locks().Wait(thread.preparation.keys, storage::KeyLocks::Place::kBack, [batch, lane, transport](storage::KeyLocks::Grant grant) {
-    SessionOf(*batch).grant = std::move(grant);
-    transport->Resubmit(net::BatchPtr(batch), lane);
-  });
+  SessionOf(thread.group->current()).turn.Release();
+  Waiting waiting = TakeWaiting(thread);
+  services_.storage.locks().Wait(
+      thread.preparation.keys, storage::KeyLocks::Place::kBack,
+      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](storage::KeyLocks::Grant grant) {
+        SessionOf(*batch).grant = std::move(grant);
+        transport->Resubmit(net::BatchPtr(batch), lane);
+      },
+      std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
 CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
-  const net::Lane lane = thread.lane;
-  net::Transport* transport = services_.transport;
-  net::CommandBatch* batch = thread.group->TakeCurrent().release();
-  services_.storage.gate().WhenOpen([batch, lane, transport] { transport->Resubmit(net::BatchPtr(batch), lane); });
+  SessionOf(thread.group->current()).turn.Release();
+  Waiting waiting = TakeWaiting(thread);
+  services_.storage.gate().WhenOpen(
+      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport] {
+        transport->Resubmit(net::BatchPtr(batch), lane);
+      },
+      std::move(waiting.refused));
+  return Next::kTakenOff;
+}
+
+// `first`: it holds the locks of its keys already, and others wait for them.
+CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first) {
+  Waiting waiting = TakeWaiting(thread);
+  services_.scripting.running().Wait(
+      part, first,
+      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](RunningScripts::Turn turn) {
+        SessionOf(*batch).turn = std::move(turn);
+        transport->Resubmit(net::BatchPtr(batch), lane);
+      },
+      std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
-  services_.parked.Park(thread.group->TakeCurrent(), thread.lane, kind, std::move(request));
+  SessionOf(thread.group->current()).turn.Release();
+  net::BatchPtr batch = thread.group->TakeCurrent();
+  AboutToSend(services_, *batch);
+  services_.parked.Park(std::move(batch), thread.lane, kind, std::move(request));
   return Next::kTakenOff;
 }
 

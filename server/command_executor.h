@@ -9,7 +9,9 @@
 #include "net/request_handler.h"
 #include "server/command_context.h"
 #include "server/commit_group.h"
+#include "server/held_threads.h"
 #include "server/parked_registry.h"
+#include "server/scripting/running_scripts.h"
 #include "server/services.h"
 
 namespace basalt {
@@ -25,6 +27,7 @@ struct NestedCall {
   std::string error;  // its error line; empty: none
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
   storage::DbIndex db = 0;  // the client's, afterwards
+  bool failed = false;      // it answered with an error
 };
 
 // Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
@@ -32,19 +35,27 @@ struct NestedCall {
 class CommandExecutor {
  public:
   CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
-                  storage::CommitObserver& observer, int pool_threads);
+                  storage::CommitObserver& observer, int pool_threads /* stand-ins included */);
   ~CommandExecutor();
 
   // RequestHandler::Execute.
   void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread);
 
   // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
-  // when the outer command must run again elsewhere. What it leaves behind is told by Account, once it is sure that it does not.
+  // when the outer command must run again elsewhere. A script has a reply of its own. What the command leaves behind is told by
+  // Account, once it is sure that it does not run again.
   Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                   NestedCall* call) const;
+                   net::ReplyBuilder& reply, NestedCall* call) const;
   // Statistics, slow log and MONITOR.
   void Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
                const NestedCall& call) const;
+
+  // The reason to refuse a command with these flags (CommandFlag): memory, replicas, the disk. ok: none.
+  Status CheckResources(uint64_t flags) const;
+  static Status OutOfMemory();
+
+  // Periodically, by one thread: see HeldThreads.
+  void WatchThreads() { held_threads_.Watch(MonotonicNs()); }
 
  private:
   struct ThreadState;
@@ -57,14 +68,16 @@ class CommandExecutor {
   Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
   Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunOnce(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunScripts(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
 
   // The reason to refuse a command before it runs; ok: none.
-  Status CheckGates(const Session& session, const CommandSpec& spec, uint64_t flags) const;
+  Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv, uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
-  void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv) const;
+  void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv,
+             uint64_t flags) const;
   // For one of the keys, or one that looks like it (BlockedKeys::MayWait).
   bool SomeoneWaits(std::span<const storage::HashedKey> keys) const;
   void Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const;
@@ -76,6 +89,15 @@ class CommandExecutor {
   Next MoveToSlowLane(ThreadState& thread);
   Next WaitForKeys(ThreadState& thread);
   Next WaitForGate(ThreadState& thread);
+  Next WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first);
+  // The current batch is about to wait: what runs it again, or refuses its next command with BUSY. Exactly one of them
+  // is called.
+  struct Waiting {
+    net::CommandBatch* batch;  // std::function wants to be copied; one call owns it
+    net::Lane lane;
+    std::function<void()> refused;
+  };
+  Waiting TakeWaiting(ThreadState& thread);
   Next ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request);
 
   const Services& services_;
@@ -83,6 +105,7 @@ class CommandExecutor {
   const MemoryLimit& memory_limit_;
   storage::CommitObserver& observer_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
+  HeldThreads held_threads_;
 };
 
 }  // namespace basalt

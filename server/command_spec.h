@@ -43,8 +43,11 @@ enum CommandFlag : uint64_t {
   kCmdImmediate = 1ull << 34,  // inside MULTI it runs at once instead of being queued (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
   kCmdLockKeys = 1ull << 35,   // read-only to clients and gates, but runs in a WriteTxn under the locks of its keys (WATCH; PFCOUNT, which keeps what it computed)
   kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
-  kCmdRepliesByPush = 1ull << 37,  // its replies go the way of messages (SUBSCRIBE): it runs once all earlier replies are sent
-  kCmdForSubscribers = 1ull << 38,  // a RESP2 connection with subscriptions may send it
+  kCmdRepliesByPush = 1ull << 37,  // its replies are pushes (SUBSCRIBE): CLIENT REPLY does not silence them
+  kCmdReadsAllKeys = 1ull << 38,   // looks at whatever keys there are (KEYS, DBSIZE): inside a script, which is one step, only with the exclusive gate closed
+  kCmdRunsScript = 1ull << 39,     // may hold its thread for as long as a script runs
+  kCmdForSubscribers = 1ull << 40,  // a RESP2 connection with subscriptions may send it
+  kCmdAfterPushes = 1ull << 41,  // it ends pushes or changes their form (UNSUBSCRIBE, HELLO): those that are held are sent first
 };
 
 enum class CommandGroup : uint8_t {
@@ -125,6 +128,9 @@ struct CommandSpec {
 
   // What must be held before the handler runs, for commands that run other commands (EXEC, scripts). Null: from the row.
   void (*prepare)(const PrepareInput& input, Preparation* preparation) = nullptr;
+
+  // The flags of this call, when they depend on its arguments (a script says what it does). Null: those of the row.
+  uint64_t (*actual_flags)(const PrepareInput& input) = nullptr;
 
   bool Has(uint64_t flag) const { return (flags & flag) != 0; }
   bool is_subcommand() const { return name.find('|') != std::string_view::npos; }

@@ -254,12 +254,43 @@ bool CommandTable::Keys(const CommandSpec& spec, std::span<const std::string_vie
   return true;
 }
 
+namespace {
+
+// BITFIELD that only reads. What cannot be understood is taken for a write.
+bool OnlyGetsBits(std::span<const std::string_view> argv) {
+  for (size_t i = 2; i < argv.size(); ++i) {
+    const size_t more = argv.size() - i - 1;
+    if (EqualsIgnoreCase(argv[i], "GET") && more >= 2) {
+      i += 2;
+    } else if (EqualsIgnoreCase(argv[i], "OVERFLOW") && more >= 1) {
+      i += 1;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+uint32_t KeyFlagsOfCall(const CommandSpec& spec, std::span<const std::string_view> argv, uint32_t row_flags) {
+  if ((row_flags & kKeyVariableFlags) == 0) return row_flags;
+  if (spec.name == "set") {
+    const bool gets = std::any_of(argv.begin() + std::min<size_t>(3, argv.size()), argv.end(),
+                                  [](std::string_view arg) { return EqualsIgnoreCase(arg, "GET"); });
+    return gets ? kKeyRW | kKeyAccess | kKeyUpdate : kKeyOW | kKeyUpdate;
+  }
+  if (spec.name == "bitfield") return OnlyGetsBits(argv) ? kKeyRO | kKeyAccess : kKeyRW | kKeyAccess | kKeyUpdate;
+  return row_flags;
+}
+
 bool IsRedacted(const CommandSpec& spec, std::span<const std::string_view> argv, size_t i) {
   if (spec.name == "auth") return i >= 1;
   if (spec.name == "hello") {
     // HELLO 3 AUTH user password
     return (i >= 2 && EqualsIgnoreCase(argv[i - 1], "AUTH")) || (i >= 3 && EqualsIgnoreCase(argv[i - 2], "AUTH"));
   }
+  if (spec.name == "acl|setuser") return i >= 2;
   if (spec.name == "config|set") {
     if (i < 3 || i % 2 == 0) return false;
     const OptionSpec* option = FindOption(argv[i - 1]);

@@ -116,6 +116,10 @@ class CommandTable {
   std::vector<Slot> slots_;  // open addressing, a power of two, at most a quarter full
 };
 
+// What a call really does with a key (KeySpecFlag): for a row with variable_flags, which states the most it may do, the
+// arguments say more.
+uint32_t KeyFlagsOfCall(const CommandSpec& spec, std::span<const std::string_view> argv, uint32_t row_flags);
+
 // Whether argument i must not be shown in SLOWLOG and MONITOR (passwords, values of sensitive options).
 bool IsRedacted(const CommandSpec& spec, std::span<const std::string_view> argv, size_t i);
 inline constexpr std::string_view kRedacted = "(redacted)";

@@ -2,7 +2,6 @@
 
 #include "server/blocked_keys.h"
 #include "server/client_tracking.h"
-#include "server/pubsub.h"
 #include "server/watch_table.h"
 
 namespace basalt {
@@ -11,7 +10,6 @@ void CommitEffects::OnCommitted(std::span<const storage::Change> changes) {
   for (const storage::Change& change : changes) {
     watches_.Touch(change);
     blocked_keys_.OnChange(change);
-    if (change.kind == storage::ChangeKind::kExpired) pubsub_.OnExpired(change);
   }
   tracking_.OnCommitted(changes);
 }

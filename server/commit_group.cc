@@ -11,7 +11,6 @@
 #include "server/client_handler.h"
 #include "server/config_table.h"
 #include "server/services.h"
-#include "server/session.h"
 #include "server/status.h"
 #include "storage/storage.h"
 
@@ -23,11 +22,6 @@ namespace {
 constexpr size_t kGroupBytesMax = 64 * 1024;
 constexpr uint64_t kGroupAgeMaxNs = 150'000;
 
-// The connection gets them with the batch, however far that is.
-void RefreshSettings(const Services& services, net::CommandBatch& batch) {
-  batch.settings = SettingsOf(services.config.current(), static_cast<const Session&>(*batch.client));
-}
-
 }  // namespace
 
 uint64_t MonotonicNs() {
@@ -37,7 +31,9 @@ uint64_t MonotonicNs() {
 }
 
 CommitGroup::CommitGroup(const Services& services, storage::CommitObserver& observer)
-    : services_(services), observer_(observer), txn_(services.storage) {}
+    : services_(services), observer_(observer), txn_(services.storage) {
+  txn_.SetExpiryListener(this);
+}
 
 CommitGroup::~CommitGroup() { CHECK(empty()) << "a commit group ends with its batches sent"; }
 
@@ -55,7 +51,7 @@ void CommitGroup::End(Then then, net::Lane lane) {
   member.ended = true;
   member.then = then;
   member.lane = lane;
-  RefreshSettings(services_, *member.batch);
+  if (then != Then::kResubmit) AboutToSend(services_, *member.batch);
   if (member.dependents > 0) return;
   ready_.push_back(std::move(member));
   members_.pop_back();
@@ -65,7 +61,6 @@ net::BatchPtr CommitGroup::TakeCurrent() {
   CHECK(!HasPending() && members_.size() == 1 && !members_.back().ended);
   net::BatchPtr batch = std::move(members_.back().batch);
   members_.pop_back();
-  RefreshSettings(services_, *batch);
   return batch;
 }
 
@@ -111,6 +106,11 @@ bool CommitGroup::Commit(Stall stall) {
 void CommitGroup::OnCommitted(std::span<const storage::Change> changes) {
   observer_.OnCommitted(changes);
   Tell();
+}
+
+void CommitGroup::OnExpiryMet(storage::DbIndex db, std::string_view key, storage::ExpiredPart part) {
+  const uint32_t configured = services_.config.current().notify_keyspace_events;
+  outbox_.Expired(configured, current().conn, db, key, part);
 }
 
 void CommitGroup::Tell() {

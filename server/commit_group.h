@@ -31,7 +31,7 @@ enum class Then : uint8_t {
 // always`, synced.
 //
 // One holder at a time: the pool thread that runs it, or a batch that carries a stalled commit to the slow lane.
-class CommitGroup final : private storage::CommitObserver {
+class CommitGroup final : private storage::CommitObserver, private storage::ExpiryListener {
  public:
   CommitGroup(const Services& services, storage::CommitObserver& observer);
   ~CommitGroup() override;
@@ -87,6 +87,7 @@ class CommitGroup final : private storage::CommitObserver {
 
   void OnDatabasesReplaced(std::span<const storage::DbIndex> dbs) override { observer_.OnDatabasesReplaced(dbs); }
   void OnCommitted(std::span<const storage::Change> changes) override;
+  void OnExpiryMet(storage::DbIndex db, std::string_view key, storage::ExpiredPart part) override;
   // Delivers the outbox; what concerns one of the members itself is appended to its replies.
   void Tell();
 

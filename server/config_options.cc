@@ -15,6 +15,7 @@ constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 constexpr std::string_view kFsyncChoices[] = {"everysec", "always", "no"};
 constexpr std::string_view kLogLevelChoices[] = {"debug", "verbose", "notice", "warning", "nothing"};
 constexpr std::string_view kPermissionChoices[] = {"no", "yes", "local"};
+constexpr std::string_view kPubsubDefaultChoices[] = {"allchannels", "resetchannels"};
 constexpr std::string_view kCompressionChoices[] = {"none", "snappy", "lz4", "zstd"};
 
 constexpr OptionSpec kRows[] = {
@@ -247,8 +248,33 @@ constexpr OptionSpec kRows[] = {
      .default_text = "",
      .section = S::kSecurity,
      .field = &C::requirepass,
-     .help = "Password that clients must give with AUTH or HELLO; empty: none.",
+     .help = "Password of the user default, which clients must give with AUTH or HELLO; empty: none. More users, and what "
+             "each may do, are made with ACL SETUSER. They stay when they are in the aclfile, or in lines of this file: "
+             "`user alice on >secret ~cache:* +@read`, one for each user; CONFIG REWRITE writes them.",
      .flags = kOptSensitive},
+    {.name = "aclfile",
+     .type = T::kString,
+     .default_text = "",
+     .section = S::kSecurity,
+     .field = &C::aclfile,
+     .help = "File with the users, a line `user <name> <rules>` for each: read at the start and by ACL LOAD, written by "
+             "ACL SAVE. Not together with `user` lines in this file. Empty: none.",
+     .flags = kOptImmutable},
+    {.name = "acl-pubsub-default",
+     .type = T::kEnum,
+     .default_text = "resetchannels",
+     .section = S::kSecurity,
+     .field = &C::acl_pubsub_default,
+     .help = "The channels that a new user may use before a rule says so: allchannels, or resetchannels for none.",
+     .choices = kPubsubDefaultChoices},
+    {.name = "acllog-max-len",
+     .type = T::kInteger,
+     .default_text = "128",
+     .section = S::kSecurity,
+     .field = &C::acllog_max_len,
+     .help = "How many entries ACL LOG keeps, of what was denied.",
+     .min = 0,
+     .max = kLongMax},
     {.name = "enable-debug-command",
      .type = T::kEnum,
      .default_text = "no",
@@ -412,8 +438,7 @@ constexpr OptionSpec kRows[] = {
      .field = &C::notify_keyspace_events,
      .help = "Events that are published: K keyspace channels, E keyevent channels, g generic, $ string, l list, s set, "
              "h hash, z sorted set, x expired, "
-             "e evicted, t stream, m key miss, n new key, A for g$lshzxetd. Events are delivered from the release that "
-             "has SUBSCRIBE."},
+             "e evicted, t stream, m key miss, n new key, A for g$lshzxetd."},
 
     // ---- encodings ----
     {.name = "hash-max-listpack-entries",
@@ -516,7 +541,8 @@ constexpr OptionSpec kRows[] = {
      .default_text = "5000",
      .section = S::kScripts,
      .field = &C::busy_reply_threshold,
-     .help = "Milliseconds after which a script counts as running too long. Other clients are served all the while.",
+     .help = "Milliseconds after which a script counts as running too long: SCRIPT KILL may end it, and who needs the keys that "
+             "it holds is answered BUSY instead of waiting. All others are served all the while. 0: never.",
      .min = 0,
      .max = kLongMax,
      .alias = "lua-time-limit"},

@@ -62,7 +62,7 @@ using OptionField =
     std::variant<std::monostate, bool ConfigSnapshot::*, int64_t ConfigSnapshot::*, uint32_t ConfigSnapshot::*,
                  std::string ConfigSnapshot::*, std::vector<std::string> ConfigSnapshot::*,
                  std::vector<double> ConfigSnapshot::*, AppendFsync ConfigSnapshot::*, LogLevel ConfigSnapshot::*,
-                 Permission ConfigSnapshot::*, Compression ConfigSnapshot::*, EvictionPolicy ConfigSnapshot::*,
+                 Permission ConfigSnapshot::*, PubsubDefault ConfigSnapshot::*, Compression ConfigSnapshot::*, EvictionPolicy ConfigSnapshot::*,
                  std::array<ClientOutputLimit, kClientClasses> ConfigSnapshot::*>;
 
 // One option: everything about it. Flags, conf file, CONFIG and conf/basalt.conf derive from the row.
@@ -107,9 +107,6 @@ std::string QuoteWord(std::string_view word);
 
 // A number of bytes with an optional unit: 1k = 1000, 1kb = 1024, …
 bool ParseMemory(std::string_view text, int64_t* bytes);
-std::string NotifyFlagsText(uint32_t flags);
-// False on a character that is no event class.
-bool ParseNotifyFlags(std::string_view text, uint32_t* flags);
 
 namespace config_internal {
 std::span<const OptionSpec> BasaltOptions();

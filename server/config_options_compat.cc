@@ -16,7 +16,6 @@ constexpr int64_t kLongMax = std::numeric_limits<int64_t>::max();
 constexpr std::string_view kEvictionChoices[] = {"volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
                                                  "allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction"};
 constexpr std::string_view kOomScoreChoices[] = {"no", "yes", "relative", "absolute"};
-constexpr std::string_view kPubsubDefaultChoices[] = {"allchannels", "resetchannels"};
 constexpr std::string_view kSanitizeChoices[] = {"no", "yes", "clients"};
 constexpr std::string_view kDisklessLoadChoices[] = {"disabled", "on-empty-db", "swapdb"};
 constexpr std::string_view kSignalChoices[] = {"default", "save", "nosave", "now", "force"};
@@ -174,11 +173,6 @@ constexpr OptionSpec kRows[] = {
     Text("bgsave_cpulist", "", "", kOptImmutable),
     Integer("socket-mark-id", "0", 0, 4294967295, "", kOptImmutable),
     Text("bind-source-addr", "", ""),
-
-    // ---- access lists ----
-    Text("aclfile", "", "There is one user, default; its password is requirepass.", kOptImmutable),
-    Integer("acllog-max-len", "128", 0, kLongMax, ""),
-    Choice("acl-pubsub-default", "resetchannels", kPubsubDefaultChoices, ""),
 
     // ---- replication and cluster: not there yet ----
     In(S::kReplication,

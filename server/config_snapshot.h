@@ -24,6 +24,8 @@ enum class EvictionPolicy : uint8_t {
   kNoEviction,
 };
 
+enum class PubsubDefault : uint8_t { kAllChannels, kResetChannels };
+
 // Classes of `client-output-buffer-limit`.
 enum class ClientClass : uint8_t { kNormal, kReplica, kPubsub };
 inline constexpr size_t kClientClasses = 3;
@@ -32,26 +34,6 @@ struct ClientOutputLimit {
   uint64_t hard_bytes = 0, soft_bytes = 0;
   uint32_t soft_seconds = 0;
   bool operator==(const ClientOutputLimit&) const = default;
-};
-
-// Event classes of `notify-keyspace-events`.
-enum NotifyFlag : uint32_t {
-  kNotifyKeyspace = 1 << 0,  // K
-  kNotifyKeyevent = 1 << 1,  // E
-  kNotifyGeneric = 1 << 2,   // g
-  kNotifyString = 1 << 3,    // $
-  kNotifyList = 1 << 4,      // l
-  kNotifySet = 1 << 5,       // s
-  kNotifyHash = 1 << 6,      // h
-  kNotifyZset = 1 << 7,      // z
-  kNotifyExpired = 1 << 8,   // x
-  kNotifyEvicted = 1 << 9,   // e
-  kNotifyStream = 1 << 10,   // t
-  kNotifyKeyMiss = 1 << 11,  // m
-  kNotifyModule = 1 << 12,   // d
-  kNotifyNew = 1 << 13,      // n
-  kNotifyAll = kNotifyGeneric | kNotifyString | kNotifyList | kNotifySet | kNotifyHash | kNotifyZset | kNotifyExpired |
-               kNotifyEvicted | kNotifyStream | kNotifyModule,  // A
 };
 
 // The options that the server acts on, as plain typed fields. Immutable once published: CONFIG SET replaces the whole.
@@ -93,6 +75,9 @@ struct ConfigSnapshot {
 
   // Access.
   std::string requirepass, masterauth, masteruser;
+  std::string aclfile;
+  int64_t acllog_max_len = 0;
+  PubsubDefault acl_pubsub_default = PubsubDefault::kResetChannels;
   Permission enable_debug_command = Permission::kNo;
   Permission enable_protected_configs = Permission::kNo;
   Permission enable_module_command = Permission::kNo;
@@ -106,7 +91,7 @@ struct ConfigSnapshot {
   int64_t latency_monitor_threshold = 0;  // milliseconds; 0: off
   bool latency_tracking = false;
   std::vector<double> latency_tracking_info_percentiles;
-  uint32_t notify_keyspace_events = 0;  // NotifyFlag
+  uint32_t notify_keyspace_events = 0;  // KeyEventClass
 
   // Scripts, shutdown.
   int64_t busy_reply_threshold = 0;  // milliseconds

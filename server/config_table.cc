@@ -10,17 +10,20 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <thread>
 #include <unordered_map>
 
 #include "server/command_context.h"
+#include "server/replace_file.h"
 
 namespace basalt {
 
 namespace {
 
 constexpr int kIncludeDepthMax = 16;
+constexpr std::string_view kUserWord = "user";
 constexpr size_t kSnapshotsCompared = 64;
 
 const std::vector<OptionSpec>& Table() {
@@ -86,6 +89,11 @@ std::string_view TrimLine(std::string_view line) {
   return line;
 }
 
+bool IsUserLine(std::string_view line) {
+  line = TrimLine(line);
+  return EqualsIgnoreCase(line.substr(0, line.find_first_of(" \t")), kUserWord);
+}
+
 // The option that a line of a conf file sets; null for comments, includes and what is not understood.
 const OptionSpec* OptionOfLine(std::string_view line) {
   line = TrimLine(line);
@@ -102,35 +110,6 @@ std::string LineFor(const OptionSpec& option, std::string_view text) {
     line += ' ' + QuoteWord(text);
   }
   return line;
-}
-
-// Writes the whole file beside `path`, syncs it, and renames it into place.
-bool ReplaceFile(const std::string& path, const std::string& bytes, std::string* error) {
-  const std::string temporary = path + "." + std::to_string(::getpid()) + ".tmp";
-  const auto fail = [&](int fd) {
-    *error = std::strerror(errno);
-    if (fd >= 0) ::close(fd);
-    ::unlink(temporary.c_str());
-    return false;
-  };
-  struct stat old = {};
-  const mode_t mode = ::stat(path.c_str(), &old) == 0 ? old.st_mode & 0777 : 0644;
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  if (fd < 0) return fail(-1);
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0) return fail(fd);
-    done += static_cast<size_t>(n);
-  }
-  if (::fchmod(fd, mode) != 0 || ::fsync(fd) != 0) return fail(fd);
-  ::close(fd);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(-1);
-  const int folder = ::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    (void)::fsync(folder);
-    ::close(folder);
-  }
-  return true;
 }
 
 }  // namespace
@@ -210,7 +189,7 @@ bool ConfigTable::LoadFlags(std::string* error) {
 
 bool ConfigTable::LoadFile(const std::string& path, std::string* error) {
   const std::lock_guard lock(mu_);
-  if (!ReadFile(path, 0, &texts_, error)) return false;
+  if (!ReadFile(path, 0, &texts_, &user_lines_, error)) return false;
   std::error_code code;
   const auto absolute = std::filesystem::weakly_canonical(path, code);
   file_ = code ? path : absolute.string();
@@ -218,7 +197,8 @@ bool ConfigTable::LoadFile(const std::string& path, std::string* error) {
   return true;
 }
 
-bool ConfigTable::ReadFile(const std::string& path, int depth, Texts* texts, std::string* error) {
+bool ConfigTable::ReadFile(const std::string& path, int depth, Texts* texts, std::vector<UserLine>* user_lines,
+                           std::string* error) {
   std::ifstream in(path);
   if (!in) return *error = path + ": " + std::strerror(errno), false;
   std::string line;
@@ -237,7 +217,12 @@ bool ConfigTable::ReadFile(const std::string& path, int depth, Texts* texts, std
       if (depth == kIncludeDepthMax) return fail("includes are nested too deeply");
       std::filesystem::path included = words[1];
       if (included.is_relative()) included = std::filesystem::path(path).parent_path() / included;
-      if (!ReadFile(included.string(), depth + 1, texts, error)) return false;
+      if (!ReadFile(included.string(), depth + 1, texts, user_lines, error)) return false;
+      continue;
+    }
+    if (EqualsIgnoreCase(words[0], kUserWord)) {
+      if (words.size() < 2) return fail("user: wrong number of arguments");
+      user_lines->push_back({path, path + ":" + std::to_string(number), std::move(words)});
       continue;
     }
     const OptionSpec* option = FindOption(words[0]);
@@ -356,7 +341,14 @@ Status ConfigTable::Rewrite() {
   Texts in_file;
   for (const OptionSpec& option : Table()) in_file.push_back(DefaultText(option));
   std::string error;
-  if (!ReadFile(file_, 0, &in_file, &error)) return Status::Message("ERR Rewriting config file: " + error);
+  std::vector<UserLine> users_in_file;
+  if (!ReadFile(file_, 0, &in_file, &users_in_file, &error)) return Status::Message("ERR Rewriting config file: " + error);
+  for (const UserLine& user : users_in_file) {
+    // To be written here as well, they would be there twice.
+    if (user.path != file_) return Status::Message("ERR Rewriting config file: a user is defined in an included file, " + user.where);
+  }
+  std::vector<std::string> users;
+  if (user_lines_source_) users = user_lines_source_();
 
   const auto differs = [&](const OptionSpec& option) {
     return in_file[OptionIndex(option)] != texts_[OptionIndex(option)];
@@ -365,6 +357,11 @@ Status ConfigTable::Rewrite() {
   std::vector<std::string> lines;
   std::unordered_map<const OptionSpec*, size_t> last_line;
   for (std::string line; std::getline(in, line);) {
+    if (IsUserLine(line)) {  // all stand where the first of them stood
+      std::move(users.begin(), users.end(), std::back_inserter(lines));
+      users.clear();
+      continue;
+    }
     if (const OptionSpec* option = OptionOfLine(line); option != nullptr && differs(*option)) {
       // One line takes the place of all lines of this option.
       if (const auto it = last_line.find(option); it != last_line.end()) continue;
@@ -375,15 +372,18 @@ Status ConfigTable::Rewrite() {
   }
   constexpr std::string_view kAdded = "# Added by CONFIG REWRITE";
   bool marked = std::find(lines.begin(), lines.end(), kAdded) != lines.end();
-  for (const OptionSpec& option : Table()) {
-    if (!differs(option) || last_line.contains(&option)) continue;
+  const auto add = [&](std::string line) {
     if (!marked) {
       if (!lines.empty() && !lines.back().empty()) lines.emplace_back();
       lines.emplace_back(kAdded);
       marked = true;
     }
-    lines.push_back(LineFor(option, texts_[OptionIndex(option)]));
+    lines.push_back(std::move(line));
+  };
+  for (const OptionSpec& option : Table()) {
+    if (differs(option) && !last_line.contains(&option)) add(LineFor(option, texts_[OptionIndex(option)]));
   }
+  for (std::string& user : users) add(std::move(user));
   std::string bytes;
   for (const std::string& line : lines) bytes += line + '\n';
   if (!ReplaceFile(file_, bytes, &error)) return Status::Message("ERR Rewriting config file: " + error);

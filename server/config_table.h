@@ -37,6 +37,15 @@ class ConfigTable {
   bool LoadFile(const std::string& path, std::string* error);
   const std::string& file() const { return file_; }  // absolute; empty: none
 
+  // Lines `user <name> <rule>…` of the conf file: kept for who knows users.
+  struct UserLine {
+    std::string path, where;         // where: "path:12"
+    std::vector<std::string> words;  // "user" first; at least two
+  };
+  const std::vector<UserLine>& user_lines() const { return user_lines_; }
+  // Rewrite() puts the lines that this gives in the place of all lines of users. Set-up time only.
+  void SetUserLinesSource(std::function<std::vector<std::string>()> source) { user_lines_source_ = std::move(source); }
+
   // The values now. One load; the reference stays good for as long as the table lives.
   const ConfigSnapshot& current() const { return *current_.load(std::memory_order_acquire); }
 
@@ -67,12 +76,15 @@ class ConfigTable {
   };
   using Texts = std::vector<std::string>;
 
-  static bool ReadFile(const std::string& path, int depth, Texts* texts, std::string* error);
+  static bool ReadFile(const std::string& path, int depth, Texts* texts, std::vector<UserLine>* user_lines,
+                       std::string* error);
   static std::unique_ptr<ConfigSnapshot> MakeSnapshot(const Texts& texts);
   Status Apply(const Texts& next, const ConfigSnapshot& snapshot, std::string_view* blamed);
   void Publish(std::unique_ptr<ConfigSnapshot> snapshot);
 
   std::string file_;                         // start-up only
+  std::vector<UserLine> user_lines_;         // start-up only
+  std::function<std::vector<std::string>()> user_lines_source_;  // set-up only
   std::vector<Registration> registrations_;  // set-up only
 
   std::atomic<const ConfigSnapshot*> current_{nullptr};

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "server/config_options.h"
+#include "server/key_events.h"
 
 namespace basalt {
 
@@ -254,82 +255,6 @@ bool ParseMemory(std::string_view text, int64_t* bytes) {
   return !__builtin_mul_overflow(number, multiplier, bytes);
 }
 
-bool ParseNotifyFlags(std::string_view text, uint32_t* flags) {
-  *flags = 0;
-  for (const char c : text) {
-    switch (c) {
-      case 'A':
-        *flags |= kNotifyAll;
-        break;
-      case 'g':
-        *flags |= kNotifyGeneric;
-        break;
-      case '$':
-        *flags |= kNotifyString;
-        break;
-      case 'l':
-        *flags |= kNotifyList;
-        break;
-      case 's':
-        *flags |= kNotifySet;
-        break;
-      case 'h':
-        *flags |= kNotifyHash;
-        break;
-      case 'z':
-        *flags |= kNotifyZset;
-        break;
-      case 'x':
-        *flags |= kNotifyExpired;
-        break;
-      case 'e':
-        *flags |= kNotifyEvicted;
-        break;
-      case 'K':
-        *flags |= kNotifyKeyspace;
-        break;
-      case 'E':
-        *flags |= kNotifyKeyevent;
-        break;
-      case 't':
-        *flags |= kNotifyStream;
-        break;
-      case 'm':
-        *flags |= kNotifyKeyMiss;
-        break;
-      case 'd':
-        *flags |= kNotifyModule;
-        break;
-      case 'n':
-        *flags |= kNotifyNew;
-        break;
-      default:
-        return false;
-    }
-  }
-  return true;
-}
-
-std::string NotifyFlagsText(uint32_t flags) {
-  std::string text;
-  if ((flags & kNotifyAll) == kNotifyAll) {
-    text = "A";
-  } else {
-    constexpr std::pair<uint32_t, char> kLetters[] = {
-        {kNotifyGeneric, 'g'}, {kNotifyString, '$'}, {kNotifyList, 'l'},    {kNotifySet, 's'},
-        {kNotifyHash, 'h'},    {kNotifyZset, 'z'},   {kNotifyExpired, 'x'}, {kNotifyEvicted, 'e'},
-        {kNotifyStream, 't'},  {kNotifyModule, 'd'}};
-    for (const auto& [flag, letter] : kLetters) {
-      if (flags & flag) text += letter;
-    }
-  }
-  if (flags & kNotifyNew) text += 'n';
-  if (flags & kNotifyKeyspace) text += 'K';
-  if (flags & kNotifyKeyevent) text += 'E';
-  if (flags & kNotifyKeyMiss) text += 'm';
-  return text;
-}
-
 bool ParseOption(const OptionSpec& option, std::span<const std::string_view> words, std::string_view previous,
                  std::string* text, std::string* error) {
   if (!option.Has(kOptMultiArg) && words.size() != 1) return *error = "wrong number of arguments", false;
@@ -381,9 +306,9 @@ bool ParseOption(const OptionSpec& option, std::span<const std::string_view> wor
     }
     case OptionType::kNotifyFlags: {
       uint32_t flags = 0;
-      if (!ParseNotifyFlags(words[0], &flags))
+      if (!ParseKeyEventClasses(words[0], &flags))
         return *error = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.", false;
-      *text = NotifyFlagsText(flags);
+      *text = KeyEventClassesText(flags);
       break;
     }
     case OptionType::kIntegerList:
@@ -408,7 +333,7 @@ void StoreOption(const OptionSpec& option, std::string_view text, ConfigSnapshot
     }
     void operator()(uint32_t ConfigSnapshot::*field) const {
       uint32_t flags = 0;
-      (void)ParseNotifyFlags(text, &flags);
+      (void)ParseKeyEventClasses(text, &flags);
       to->*field = flags;
     }
     void operator()(std::string ConfigSnapshot::*field) const { to->*field = text; }
@@ -424,6 +349,7 @@ void StoreOption(const OptionSpec& option, std::string_view text, ConfigSnapshot
     void operator()(AppendFsync ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(LogLevel ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(Permission ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
+    void operator()(PubsubDefault ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(Compression ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(EvictionPolicy ConfigSnapshot::*field) const { StoreChoice(option, text, &(to->*field)); }
     void operator()(OutputLimits ConfigSnapshot::*field) const {

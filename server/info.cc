@@ -22,6 +22,7 @@
 #include "server/process_info.h"
 #include "server/pubsub.h"
 #include "server/server.h"
+#include "server/scripting/scripting.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 #include "server/version.h"
@@ -172,12 +173,21 @@ void Memory(Facts& facts, Lines& out) {
   out.Number("allocator_active", memory.allocator_active);
   out.Number("allocator_resident", memory.allocator_resident);
   out.Bytes("total_system_memory", TotalSystemMemory());
-  out.Bytes("used_memory_lua", 0);
-  out.Zeros({"used_memory_vm_eval", "used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions",
-             "number_of_libraries", "used_memory_vm_functions"});
-  out.Bytes("used_memory_vm_total", 0);
-  out.Number("used_memory_functions", 0);
-  out.Bytes("used_memory_scripts", 0);
+  const Scripting& scripting = facts.services.scripting;
+  const InterpreterMemory interpreters = scripting.interpreter_memory();
+  out.Number("used_memory_vm_eval", interpreters.script_bytes);
+  out.Bytes("used_memory_lua", interpreters.script_bytes);
+  out.Number("used_memory_scripts_eval", scripting.scripts().bytes());
+  out.Number("number_of_cached_scripts", scripting.scripts().size());
+  const FunctionRegistry::Snapshot functions = scripting.functions().Current(nullptr);
+  uint64_t function_code_bytes = 0;
+  for (const auto& [name, library] : functions->libraries()) function_code_bytes += library->code.size();
+  out.Number("number_of_functions", functions->function_count());
+  out.Number("number_of_libraries", functions->libraries().size());
+  out.Number("used_memory_vm_functions", interpreters.function_bytes);
+  out.Bytes("used_memory_vm_total", interpreters.script_bytes + interpreters.function_bytes);
+  out.Number("used_memory_functions", function_code_bytes);
+  out.Bytes("used_memory_scripts", scripting.scripts().bytes() + function_code_bytes);
   out.Bytes("maxmemory", static_cast<uint64_t>(facts.config.maxmemory));
   out.Text("maxmemory_policy", facts.services.config.Text(*FindOption("maxmemory-policy")));
   out.Bytes("memory_budget", static_cast<uint64_t>(facts.config.memory));
@@ -274,8 +284,10 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Number("client_query_buffer_limit_disconnections", transport.closed_query_buffer_limit);
   out.Number("client_output_buffer_limit_disconnections",
              transport.closed_output_limit + transport.closed_output_budget);
-  out.Number("acl_access_denied_auth", totals.auth_failures);
-  out.Zeros({"acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"});
+  out.Number("acl_access_denied_auth", totals.acl_denied_auth);
+  out.Number("acl_access_denied_cmd", totals.acl_denied_command);
+  out.Number("acl_access_denied_key", totals.acl_denied_key);
+  out.Number("acl_access_denied_channel", totals.acl_denied_channel);
 }
 
 void Replication(Facts& facts, Lines& out) {
@@ -413,9 +425,13 @@ void Basalt(Facts& facts, Lines& out) {
   out.Number("record_cache_entries", s.cache_entries);
   out.Number("record_cache_bytes", s.cache_bytes);
   out.Number("record_cache_budget", s.cache_budget_bytes);
+  out.Number("record_cache_hits", s.cache_hits);
+  out.Number("record_cache_misses", s.cache_misses);
   out.Format("record_cache_hit_rate", "%.4f", Ratio(s.cache_hits, s.cache_hits + s.cache_misses));
   out.Number("block_cache_bytes", s.block_cache_bytes);
   out.Number("block_cache_budget", s.block_cache_budget_bytes);
+  out.Number("block_cache_hits", s.block_cache_hits);
+  out.Number("block_cache_misses", s.block_cache_misses);
   out.Format("block_cache_hit_rate", "%.4f", Ratio(s.block_cache_hits, s.block_cache_hits + s.block_cache_misses));
   out.Number("memtable_bytes", s.memtable_bytes);
   out.Number("table_readers_bytes", s.table_readers_bytes);
@@ -429,6 +445,7 @@ void Basalt(Facts& facts, Lines& out) {
   out.Number("compactions", s.compactions);
   out.Number("compactions_running", s.compactions_running);
   out.Number("flushes_running", s.flushes_running);
+  out.Number("flush_bytes_written", s.flush_bytes_written);
   out.Number("compaction_bytes_read", s.compaction_bytes_read);
   out.Number("compaction_bytes_written", s.compaction_bytes_written);
   out.Number("write_stalls", s.write_stalls);

@@ -7,29 +7,12 @@
 #include <vector>
 
 #include "net/conn_id.h"
-#include "storage/key.h"
+#include "server/key_events.h"
+#include "storage/write_txn.h"
 
 namespace basalt {
 
 struct Services;
-
-// The classes of `notify-keyspace-events` (https://redis.io/docs/latest/develop/use/keyspace-notifications/).
-enum KeyEventClass : uint32_t {
-  kEventKeyspace = 1u << 0,  // K: published as __keyspace@<db>__:<key>
-  kEventKeyevent = 1u << 1,  // E: published as __keyevent@<db>__:<event>
-  kEventGeneric = 1u << 2,   // g
-  kEventString = 1u << 3,    // $
-  kEventList = 1u << 4,      // l
-  kEventSet = 1u << 5,       // s
-  kEventHash = 1u << 6,      // h
-  kEventZset = 1u << 7,      // z
-  kEventExpired = 1u << 8,   // x
-  kEventEvicted = 1u << 9,   // e: never happens here
-  kEventStream = 1u << 10,   // t
-  kEventKeyMiss = 1u << 11,  // m: not in A
-  kEventModule = 1u << 12,   // d: never happens here
-  kEventNew = 1u << 13,      // n: not in A
-};
 
 // What the commands of a commit group tell others (messages of PUBLISH, keyspace events, invalidations of tracked
 // keys), in the order of execution. Nothing of it is heard before the commit, and nothing at all if that fails or the
@@ -49,12 +32,12 @@ class Outbox {
   // One entry. The bytes belong to the outbox.
   struct Entry {
     Kind kind;
-    KeyEventClass event_class;  // kKeyEvent
-    storage::DbIndex db;        // kKeyEvent
-    net::ConnId author;         // the client whose command it is
-    std::string_view first;     // channel, event, or tracked key
-    std::string_view second;    // message, or the event's key
-    uint64_t client;            // kTrack: CLIENT ID
+    uint32_t event_class;     // kKeyEvent: its class (kEventExpired too when something expired), and the channels
+    storage::DbIndex db;      // kKeyEvent
+    net::ConnId author;       // the client whose command it is; none: nobody's
+    std::string_view first;   // channel, event, or key to invalidate
+    std::string_view second;  // message, or the event's key
+    uint64_t client;          // kTrack: CLIENT ID
   };
   // Bytes for the author itself, which must stand behind the reply of its own command.
   using TellAuthor = std::function<void(net::ConnId author, std::string_view resp)>;
@@ -63,18 +46,31 @@ class Outbox {
   void Publish(Kind kind, net::ConnId author, std::string_view channel, std::string_view message) {
     Add(kind, {}, 0, author, channel, message);
   }
-  void KeyEvent(KeyEventClass event_class, net::ConnId author, storage::DbIndex db, std::string_view event,
-                std::string_view key) {
-    Add(Kind::kKeyEvent, event_class, db, author, event, key);
+  // Nothing, unless `configured` (the value of `notify-keyspace-events`) asks for it. (NotifyKey calls this.)
+  void KeyEvent(uint32_t configured, KeyEventClass event_class, net::ConnId author, storage::DbIndex db,
+                std::string_view event, std::string_view key) {
+    if (!WantsKeyEvent(configured, event_class)) return;
+    Add(Kind::kKeyEvent, event_class | (configured & kEventChannels), db, author, event, key);
   }
   void Track(uint64_t client, std::string_view key) { Add(Kind::kTrack, {}, 0, {}, key, {}, client); }
   void Invalidate(net::ConnId author, std::string_view key) { Add(Kind::kInvalidate, {}, 0, author, key, {}); }
   void InvalidateAll(net::ConnId author) { Add(Kind::kInvalidateAll, {}, 0, author, {}, {}); }
 
+  // ---- for those who run handlers, or the expire cycle ----
+  // What has expired: "expired", or of a hash "hexpired", and "del" when that was all of it.
+  void Expired(uint32_t configured, net::ConnId author, storage::DbIndex db, std::string_view key,
+               storage::ExpiredPart part);
+  // For each key that the last command of `txn` has made: "new", in front of what the command tells of it since `mark`.
+  // Not if the handler told so itself.
+  void AnnounceNewKeys(uint32_t configured, net::ConnId author, const storage::WriteTxn& txn, size_t mark);
+
   bool empty() const { return slots_.empty(); }
+  size_t bytes() const { return bytes_.size() + slots_.size() * sizeof(Slot); }
   // Around a command: RollbackTo(Mark()) forgets what came since.
   size_t Mark() const { return slots_.size(); }
   void RollbackTo(size_t mark);
+  // The same of a command that was answered, or waits: what it did not find it told for good.
+  void RollbackChangesTo(size_t mark);
 
   // Tells everyone, and is empty afterwards. Called with the locks of the changed keys held, so that messages are in
   // the order of commits.
@@ -83,14 +79,17 @@ class Outbox {
  private:
   struct Slot {
     Kind kind;
-    KeyEventClass event_class;
+    uint32_t event_class;
     storage::DbIndex db;
     net::ConnId author;
     uint64_t client;
     size_t at, first_bytes, second_bytes;  // in bytes_
   };
-  void Add(Kind kind, KeyEventClass event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
+  void Add(Kind kind, uint32_t event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
            std::string_view second, uint64_t client = 0);
+  std::string_view Second(const Slot& slot) const {
+    return std::string_view(bytes_).substr(slot.at + slot.first_bytes, slot.second_bytes);
+  }
   Entry EntryOf(const Slot& slot) const;
   void Broadcast(const Services& services) const;
 

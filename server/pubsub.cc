@@ -6,6 +6,7 @@
 
 #include "server/argument_parsing.h"
 #include "server/client_registry.h"
+#include "server/key_events.h"
 #include "server/session.h"
 
 namespace basalt {
@@ -38,21 +39,6 @@ void AppendHeader(net::RespVersion version, char items, std::string* out) {
 // What a confirmation says first.
 constexpr std::string_view kSubscribed[kTopicKinds] = {"subscribe", "psubscribe", "ssubscribe"};
 constexpr std::string_view kUnsubscribed[kTopicKinds] = {"unsubscribe", "punsubscribe", "sunsubscribe"};
-
-// `name` is null when there was nothing to unsubscribe from.
-void AppendConfirmation(net::RespVersion version, std::string_view what, const std::string_view* name, uint32_t count,
-                        std::string* out) {
-  AppendHeader(version, '3', out);
-  AppendBulk(what, out);
-  if (name != nullptr) {
-    AppendBulk(*name, out);
-  } else {
-    *out += version == net::RespVersion::kResp3 ? "_\r\n" : "$-1\r\n";
-  }
-  *out += ':';
-  *out += std::to_string(count);
-  *out += "\r\n";
-}
 
 }  // namespace
 
@@ -153,12 +139,7 @@ void PubSub::EraseIfEmpty(Subscriber* subscriber) {
   if (subscriber != nullptr && subscriber->empty()) subscribers_.erase(subscriber->conn);
 }
 
-void PubSub::Confirm(Session& session, const std::string& confirmations, net::ReplyBuilder* nested) {
-  if (nested != nullptr) {
-    nested->Raw(confirmations);
-  } else if (sink_.push) {
-    sink_.push(session.conn.id, std::make_shared<const std::string>(confirmations));
-  }
+void PubSub::ShowCounts(const Session& session) const {
   const Subscriber* subscriber = Find(session.conn.id);
   const auto count = [subscriber](TopicKind kind) {
     return subscriber != nullptr ? static_cast<uint32_t>(subscriber->topics[Index(kind)].size()) : 0;
@@ -167,82 +148,88 @@ void PubSub::Confirm(Session& session, const std::string& confirmations, net::Re
                                   count(TopicKind::kShardChannel), subscriber != nullptr ? subscriber->topic_bytes : 0);
 }
 
+void PubSub::HoldPushes(Session& session) {
+  if (!std::exchange(session.pushes_held, true) && sink_.hold_pushes) sink_.hold_pushes(session.conn.id);
+}
+
 void PubSub::Subscribe(Session& session, TopicKind kind, std::span<const std::string_view> names,
-                       net::ReplyBuilder* nested) {
+                       net::ReplyBuilder& reply) {
+  HoldPushes(session);
   while (!names.empty()) {
-    std::string confirmations;
     const std::lock_guard lock(mu_);
-    // The confirmation leaves with the replies: no message may overtake it.
-    if (nested != nullptr && sink_.hold_pushes) sink_.hold_pushes(session.conn.id);
     std::unique_ptr<Subscriber>& subscriber = subscribers_[session.conn.id];
     if (subscriber == nullptr) {
       subscriber = std::make_unique<Subscriber>();
       subscriber->conn = session.conn.id;
       subscriber->resp = session.resp;
     }
-    for (const std::string_view& name : names.first(std::min(names.size(), kNamesPerLock))) {
+    for (const std::string_view name : names.first(std::min(names.size(), kNamesPerLock))) {
       Add(*subscriber, kind, name);
-      AppendConfirmation(session.resp, kSubscribed[Index(kind)], &name, subscriber->ConfirmedCount(kind),
-                         &confirmations);
+      reply.Push(3);
+      reply.Bulk(kSubscribed[Index(kind)]);
+      reply.Bulk(name);
+      reply.Integer(subscriber->ConfirmedCount(kind));
     }
-    Confirm(session, confirmations, nested);
+    ShowCounts(session);
     names = names.subspan(std::min(names.size(), kNamesPerLock));
   }
 }
 
 void PubSub::Unsubscribe(Session& session, TopicKind kind, std::span<const std::string_view> names,
-                         net::ReplyBuilder* nested) {
+                         net::ReplyBuilder& reply) {
   while (!names.empty()) {
-    std::string confirmations;
     const std::lock_guard lock(mu_);
     Subscriber* const subscriber = Find(session.conn.id);
-    for (const std::string_view& name : names.first(std::min(names.size(), kNamesPerLock))) {
+    for (const std::string_view name : names.first(std::min(names.size(), kNamesPerLock))) {
       const auto it = topics_[Index(kind)].find(name);
       const bool found = subscriber != nullptr && it != topics_[Index(kind)].end() &&
                          subscriber->topics[Index(kind)].contains(&it->second);
       if (found) Remove(*subscriber, it->second);
-      AppendConfirmation(session.resp, kUnsubscribed[Index(kind)], &name,
-                         subscriber != nullptr ? subscriber->ConfirmedCount(kind) : 0, &confirmations);
+      reply.Push(3);
+      reply.Bulk(kUnsubscribed[Index(kind)]);
+      reply.Bulk(name);
+      reply.Integer(subscriber != nullptr ? subscriber->ConfirmedCount(kind) : 0);
     }
     EraseIfEmpty(subscriber);
-    Confirm(session, confirmations, nested);
+    ShowCounts(session);
     names = names.subspan(std::min(names.size(), kNamesPerLock));
   }
 }
 
-void PubSub::UnsubscribeAll(Session& session, TopicKind kind, net::ReplyBuilder* nested) {
-  bool any = false, more = true;
-  while (more) {
-    std::string confirmations;
+void PubSub::UnsubscribeAll(Session& session, TopicKind kind, net::ReplyBuilder& reply) {
+  bool any = false;
+  for (bool more = true; more;) {
     const std::lock_guard lock(mu_);
     Subscriber* const subscriber = Find(session.conn.id);
-    for (size_t i = 0; i < kNamesPerLock && subscriber != nullptr; ++i) {
+    for (size_t left = kNamesPerLock; left > 0 && subscriber != nullptr; --left) {
       const auto& mine = subscriber->topics[Index(kind)];
       if (mine.empty()) break;
       Topic& topic = *mine.begin()->first;
-      const std::string name = *topic.name;
-      const std::string_view view = name;
+      reply.Push(3);
+      reply.Bulk(kUnsubscribed[Index(kind)]);
+      reply.Bulk(*topic.name);
       Remove(*subscriber, topic);
-      AppendConfirmation(session.resp, kUnsubscribed[Index(kind)], &view, subscriber->ConfirmedCount(kind),
-                         &confirmations);
+      reply.Integer(subscriber->ConfirmedCount(kind));
       any = true;
     }
     more = subscriber != nullptr && !subscriber->topics[Index(kind)].empty();
-    if (!any) {
-      AppendConfirmation(session.resp, kUnsubscribed[Index(kind)], nullptr,
-                         subscriber != nullptr ? subscriber->ConfirmedCount(kind) : 0, &confirmations);
+    if (!any) {  // there is a confirmation nevertheless
+      reply.Push(3);
+      reply.Bulk(kUnsubscribed[Index(kind)]);
+      reply.Null();
+      reply.Integer(subscriber != nullptr ? subscriber->ConfirmedCount(kind) : 0);
     }
     EraseIfEmpty(subscriber);
-    Confirm(session, confirmations, nested);
+    ShowCounts(session);
   }
 }
 
-void PubSub::OnRespVersion(const Session& session) {
+void PubSub::OnRespVersion(Session& session) {
   if (!session.info->subscribed()) return;
   const std::lock_guard lock(mu_);
   Subscriber* const subscriber = Find(session.conn.id);
   if (subscriber == nullptr || subscriber->resp == session.resp) return;
-  if (sink_.hold_pushes) sink_.hold_pushes(session.conn.id);
+  HoldPushes(session);  // under the lock: none in the old form is among them
   subscriber->resp = session.resp;
   for (const auto& of_kind : subscriber->topics) {
     for (const auto& [topic, place] : of_kind) topic->groups.clear();
@@ -366,7 +353,7 @@ void PubSub::Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_
       Send({TopicKind::kShardChannel, entry.first, entry.second}, entry.author, &tell_author);
       break;
     case Outbox::Kind::kKeyEvent:
-      SendKeyEvent(entry.db, entry.first, entry.second, entry.author, &tell_author);
+      SendKeyEvent(entry, tell_author);
       break;
     case Outbox::Kind::kTrack:
     case Outbox::Kind::kInvalidate:
@@ -375,28 +362,12 @@ void PubSub::Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_
   }
 }
 
-void PubSub::OnExpired(const storage::Change& change) {
-  if ((key_events_.load(std::memory_order_relaxed) & kEventExpired) == 0) return;
-  SendKeyEvent(change.db, "expired", change.key.key, {}, nullptr);
-}
-
-void PubSub::SendKeyEvent(storage::DbIndex db, std::string_view event, std::string_view key, net::ConnId author,
-                          const Outbox::TellAuthor* tell_author) {
+void PubSub::SendKeyEvent(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author) {
   if (NobodyListens(TopicKind::kChannel)) return;
-  const uint32_t flags = key_events_.load(std::memory_order_relaxed);
-  const auto channel = [db](std::string_view space, std::string_view what) {
-    std::string name(space);
-    name += std::to_string(db);
-    name += "__:";
-    name += what;
-    return name;
-  };
-  if ((flags & kEventKeyspace) != 0) {
-    Send({TopicKind::kChannel, channel("__keyspace@", key), event}, author, tell_author);
-  }
-  if ((flags & kEventKeyevent) != 0) {
-    Send({TopicKind::kChannel, channel("__keyevent@", event), key}, author, tell_author);
-  }
+  PublishKeyEvent(entry.event_class, entry.db, entry.first, entry.second,
+                  [&](std::string_view channel, std::string_view message) {
+                    Send({TopicKind::kChannel, channel, message}, entry.author, &tell_author);
+                  });
 }
 
 // ---- Looks ----
@@ -424,6 +395,17 @@ std::vector<std::string> PubSub::Names(TopicKind kind, std::optional<std::string
     }
     if (next >= buckets) return names;
   }
+}
+
+std::vector<PubSub::Subscription> PubSub::SubscriptionsOf(net::ConnId conn) const {
+  const std::lock_guard lock(mu_);
+  std::vector<Subscription> subscriptions;
+  const Subscriber* subscriber = Find(conn);
+  if (subscriber == nullptr) return subscriptions;
+  for (const auto& topics : subscriber->topics) {
+    for (const auto& [topic, place] : topics) subscriptions.push_back({topic->kind, *topic->name});
+  }
+  return subscriptions;
 }
 
 size_t PubSub::Subscribers(TopicKind kind, std::string_view name) const {

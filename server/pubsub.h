@@ -18,7 +18,6 @@
 #include "server/command_spec.h"
 #include "server/outbox.h"
 #include "server/status.h"
-#include "storage/write_txn.h"
 
 namespace basalt {
 
@@ -28,9 +27,13 @@ class Session;
 enum class TopicKind : uint8_t { kChannel, kPattern, kShardChannel };
 inline constexpr size_t kTopicKinds = 3;
 
-// Who is subscribed to what, and the way of a message to them. A confirmation is pushed under the same lock as the
-// registration, through the same queue as messages: so none can precede a subscribe's, or follow an unsubscribe's. One
-// lock for all, so everyone sees the messages of all publishers in one order.
+// Who is subscribed to what, and the way of a message to them. One lock for all, so everyone sees the messages of all
+// publishers in one order.
+//
+// A confirmation is a reply, messages come through the queue of the worker, and in this order the client sees them:
+//   - Messages pushed before an unsubscribe are in the queue in front of the batch with its confirmation.
+//   - Before a subscribe registers, the pushes of its connection are held until the batch has come back: no message
+//     overtakes the confirmation. While they are held nothing may unsubscribe (kCmdAfterPushes), or they would come late.
 //
 // A message is encoded once per form (RESP version, pattern) and handed to each worker as one event, with the list of
 // its subscribers, which is kept until someone comes or goes.
@@ -42,28 +45,23 @@ class PubSub {
   using Conns = std::shared_ptr<const std::vector<net::ConnId>>;
   // Where bytes go: net::Transport.
   struct Sink {
-    std::function<void(net::ConnId, Bytes)> push;
     std::function<void(Conns, Bytes)> push_to_many;
     std::function<void(net::ConnId)> hold_pushes;
   };
 
   void SetSink(Sink sink);  // set-up only
-  // The classes of `notify-keyspace-events`: bits of KeyEventClass.
-  void SetKeyEvents(uint32_t flags) { key_events_.store(flags, std::memory_order_relaxed); }
 
   // Why a connection that has subscriptions may not run the command, if so: RESP2 cannot tell messages from replies.
   static Status CheckMayRun(const Session& session, const CommandSpec& spec);
 
   // ---- For the holder of the Session; its ClientInfo shows the new counts afterwards ----
-  // Subscribes to each name, and confirms each: by a push, or in *nested when it is inside another command (EXEC).
-  void Subscribe(Session& session, TopicKind kind, std::span<const std::string_view> names, net::ReplyBuilder* nested);
-  void Unsubscribe(Session& session, TopicKind kind, std::span<const std::string_view> names,
-                   net::ReplyBuilder* nested);
+  // Subscribes to each name, and confirms each.
+  void Subscribe(Session& session, TopicKind kind, std::span<const std::string_view> names, net::ReplyBuilder& reply);
+  void Unsubscribe(Session& session, TopicKind kind, std::span<const std::string_view> names, net::ReplyBuilder& reply);
   // From everything of the kind, in no order.
-  void UnsubscribeAll(Session& session, TopicKind kind, net::ReplyBuilder* nested);
-  // Messages take the form of session.resp from now on. The ones that do go out behind the replies of its batch, so
-  // behind HELLO's.
-  void OnRespVersion(const Session& session);
+  void UnsubscribeAll(Session& session, TopicKind kind, net::ReplyBuilder& reply);
+  // Messages take the form of session.resp from now on: behind HELLO's reply.
+  void OnRespVersion(Session& session);
   // Ends all subscriptions without a word: RESET.
   void Forget(Session& session);
 
@@ -77,8 +75,6 @@ class PubSub {
   // How many would receive it.
   int64_t Receivers(TopicKind kind, std::string_view channel);
   void Deliver(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author);
-  // A key has expired: the event of class x. Under its lock.
-  void OnExpired(const storage::Change& change);
 
   // ---- For PUBSUB and INFO ----
   // Channels or patterns that someone is subscribed to.
@@ -86,6 +82,12 @@ class PubSub {
   // Their names, in no order. One that is there throughout is named once.
   std::vector<std::string> Names(TopicKind kind, std::optional<std::string_view> pattern) const;
   size_t Subscribers(TopicKind kind, std::string_view name) const;
+  // What one connection is subscribed to, for ACL rules that change.
+  struct Subscription {
+    TopicKind kind;
+    std::string name;
+  };
+  std::vector<Subscription> SubscriptionsOf(net::ConnId conn) const;
 
  private:
   struct Topic;
@@ -130,23 +132,21 @@ class PubSub {
 
   static constexpr size_t Index(TopicKind kind) { return static_cast<size_t>(kind); }
   bool NobodyListens(TopicKind kind) const;
+  void HoldPushes(Session& session);
   int64_t Send(const Message& message, net::ConnId author, const Outbox::TellAuthor* tell_author);
-  void SendKeyEvent(storage::DbIndex db, std::string_view event, std::string_view key, net::ConnId author,
-                    const Outbox::TellAuthor* tell_author);
+  void SendKeyEvent(const Outbox::Entry& entry, const Outbox::TellAuthor& tell_author);
 
   // ---- Under mu_ ----
   Subscriber* Find(const net::ConnId& conn) const;
   void Add(Subscriber& subscriber, TopicKind kind, std::string_view name);
   void Remove(Subscriber& subscriber, Topic& topic);
   void EraseIfEmpty(Subscriber* subscriber);
-  // Puts the confirmations where they belong, and shows the counts in CLIENT LIST.
-  void Confirm(Session& session, const std::string& confirmations, net::ReplyBuilder* nested);
+  void ShowCounts(const Session& session) const;
   static const std::vector<Topic::Group>& GroupsOf(Topic& topic);
   template <typename Visit>
   void VisitReceiving(TopicKind kind, std::string_view channel, Visit visit);
 
   Sink sink_;  // constant after set-up
-  std::atomic<uint32_t> key_events_{0};
   std::atomic<size_t> counts_[kTopicKinds] = {};  // sizes of topics_; written under mu_
 
   mutable std::mutex mu_;

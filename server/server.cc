@@ -18,6 +18,7 @@
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_effects.h"
+#include "server/expiry_effects.h"
 #include "server/config_table.h"
 #include "server/latency_monitor.h"
 #include "server/logging.h"
@@ -36,6 +37,8 @@
 namespace basalt {
 
 namespace {
+
+constexpr uint64_t kScriptGraceNs = 1'000'000'000;  // that scripts get when the server stops
 
 constexpr std::chrono::milliseconds kPeriod{Stats::kSamplePeriodMs};
 
@@ -96,6 +99,12 @@ net::TransportTunables TunablesOf(const ConfigSnapshot& config) {
   return tunables;
 }
 
+// All there can be, stand-ins included.
+int PoolThreads(const ConfigSnapshot& config) {
+  const ThreadCounts threads = ThreadsOf(config);
+  return threads.fast + threads.slow + net::kStandInThreadsMax;
+}
+
 std::string NewRunId() {
   std::random_device random;
   std::string id;
@@ -117,15 +126,19 @@ class Server::Impl {
         stats(commands.size()),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
         tracking(clients),
-        effects(watches, blocked_keys, pubsub, tracking),
+        users(commands, config),
+        effects(watches, blocked_keys, tracking),
         pause(*storage, parked),
+        scripting(PoolThreads(config.current()), ThreadsOf(config.current()).slow),
         backups(*storage, stats),
         services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
                  .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
                  .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
                  .executor = executor, .server = server, .transport = nullptr},
-        executor(services, pause, memory_limit, effects, ThreadsOf(config.current()).fast + ThreadsOf(config.current()).slow),
+        expiry_effects(services, effects),
+        executor(services, pause, memory_limit, effects, PoolThreads(config.current())),
         handler(services) {}
+  ~Impl() { storage->SetExpireObserver(nullptr); }  // what it tells of goes before the storage
 
   bool OpenTransport(std::string* error) {
     transport = net::Transport::Open(TransportOptionsOf(services.config.current()), TunablesOf(services.config.current()),
@@ -133,8 +146,7 @@ class Server::Impl {
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
-    pubsub.SetSink({.push = [this](net::ConnId conn, PubSub::Bytes bytes) { transport->Push(conn, std::move(bytes)); },
-                    .push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
+    pubsub.SetSink({.push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
                     .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
       transport->PushToEach(conns, message, net::PushOrder::kBehindReplies);
@@ -176,10 +188,11 @@ class Server::Impl {
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
     });
-    config.OnChange({"notify-keyspace-events"}, [this](const ConfigSnapshot& next, std::string*) {
-      pubsub.SetKeyEvents(next.notify_keyspace_events);
+    config.OnChange({"requirepass"}, [this](const ConfigSnapshot& next, std::string*) {
+      users.SetDefaultPassword(next.requirepass);
       return true;
     });
+    config.SetUserLinesSource([this] { return users.ConfigLines(); });
     config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
       for (const auto& client : clients.All()) transport->SetOutputLimit(client->conn.id, OutputLimitOf(next, *client));
       return true;
@@ -198,6 +211,7 @@ class Server::Impl {
       pause.Tick(storage->NowMs());
       tracking.Tick(storage->health() != storage::Health::kFailed);
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
+      executor.WatchThreads();
     });
   }
 
@@ -220,6 +234,7 @@ class Server::Impl {
   Scripting scripting;
   BackupRunner backups;
   Services services;
+  ExpiryEffects expiry_effects;
   CommandExecutor executor;
   ClientHandler handler;
   std::unique_ptr<net::Transport> transport;
@@ -237,8 +252,12 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
-  impl.pubsub.SetKeyEvents(config.current().notify_keyspace_events);
-  impl.storage->SetExpireObserver(&impl.effects);
+  impl.storage->SetExpireObserver(&impl.expiry_effects);
+  if (!impl.users.LoadAtStart(error)) return nullptr;
+  if (const storage::Status loaded = impl.scripting.functions().Load(*impl.storage); loaded != storage::Status::kOk) {
+    *error = std::string("cannot read the libraries of functions: ") + std::string(storage::StatusName(loaded));
+    return nullptr;
+  }
   if (!impl.OpenTransport(error)) return nullptr;
   impl.RegisterAppliers();
   return server;
@@ -258,6 +277,7 @@ int Server::Run() {
   LOG(INFO) << "Shutting down (" << (signal_number == SIGINT ? "SIGINT" : "SIGTERM or SHUTDOWN") << ")";
 
   impl_->parked.DropAll();
+  impl_->scripting.running().EndAll(MonotonicNs() + kScriptGraceNs);
   impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
   const storage::Status synced = impl_->storage->SyncNow();
   if (synced != storage::Status::kOk) {

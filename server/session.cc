@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "server/acl/user.h"
 #include "server/client_registry.h"
 #include "server/commit_group.h"
 

@@ -12,6 +12,8 @@
 #include "net/request_handler.h"
 #include "server/blocked_keys.h"
 #include "server/command_context.h"
+#include "server/scripting/running_scripts.h"
+#include "server/status.h"
 #include "storage/key.h"
 #include "storage/key_locks.h"
 
@@ -19,6 +21,7 @@ namespace basalt {
 
 struct Command;
 class CommitGroup;
+class User;
 class WatchToken;
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping /* this command's reply */ };
@@ -40,6 +43,19 @@ struct BlockedCommand {
   std::vector<std::string> kept_arguments;
 };
 
+// What a command that could not finish needs when it runs again.
+struct Rerun {
+  bool with_gate = false;      // the exclusive gate closed
+  std::vector<uint64_t> keys;  // hashes of keys that are to be locked beyond those of its row: what a script has used
+  int attempts = 0;            // runs that ended for a key that was not free
+
+  void Clear() {
+    with_gate = false;
+    keys.clear();
+    attempts = 0;
+  }
+};
+
 // One client's state. Travels with its batch, so its holder needs no lock.
 class Session final : public net::ClientState {
  public:
@@ -53,12 +69,14 @@ class Session final : public net::ClientState {
   storage::DbIndex db = 0;
   net::RespVersion resp = net::RespVersion::kResp2;
   bool authenticated = false;
-  std::string user = "default";
+  std::shared_ptr<const User> user;  // never null in the server; as of users_version
+  uint64_t users_version = 0;        // UserRegistry::version()
   ReplyMode reply_mode = ReplyMode::kOn;
   bool no_evict = false;
   bool no_touch = false;
   bool monitor = false;
   bool close_after_reply = false;
+  bool pushes_held = false;  // until the replies so far are sent (net::Transport::HoldPushes)
 
   // ---- CLIENT TRACKING; ClientTracking's to set ----
   uint8_t tracking = 0;       // TrackingMode; 0: off
@@ -79,8 +97,10 @@ class Session final : public net::ClientState {
   // ---- between two runs of one command; the executor's ----
   Wake wake = Wake::kFirstRun;        // why the next command runs again
   BlockedCommand blocked;             // … and what it keeps
-  bool needs_gate = false;            // … it asked for the exclusive gate
+  Rerun rerun;                        // … with what
+  Status refusal;                     // the next command is answered with this error (BUSY) instead
   storage::KeyLocks::Grant grant;     // locks its batch waited for
+  RunningScripts::Turn turn;          // … or the right to run a script, or an exclusive command
   std::unique_ptr<CommitGroup> stalled;  // a commit that RocksDB would have stalled: finish it first, in the slow lane
 
   // Forgets queue and flags. Watched keys are the WatchTable's to forget.

@@ -103,7 +103,8 @@ void Stats::RecordCall(uint32_t command, uint64_t duration_ns, CallOutcome outco
 
 void Stats::RecordError(std::string_view error_line) {
   if (error_line.starts_with('-')) error_line.remove_prefix(1);
-  std::string name(error_line.substr(0, error_line.find_first_of(" \r\n")));
+  const size_t word = error_line.find_first_of(" \r\n");
+  std::string name(word != std::string_view::npos ? error_line.substr(0, word) : "ERR");  // one word is no code
   Shard& shard = MyShard();
   shard.counters[kErrors].Add(1);
   const std::lock_guard lock(shard.errors_mu);
@@ -251,13 +252,31 @@ Stats::Totals Stats::Read() const {
       .error_replies = sums[kErrors],
       .unexpected_errors = sums[kUnexpectedErrors],
       .rejected_connections = sums[kRejectedConnections],
-      .auth_failures = sums[kAclDeniedAuth],
+      .acl_denied_auth = sums[kAclDeniedAuth],
+      .acl_denied_command = sums[kAclDeniedCommand],
+      .acl_denied_key = sums[kAclDeniedKey],
+      .acl_denied_channel = sums[kAclDeniedChannel],
       .fast = {sums[kFastBatches], sums[kFastWaitNs]},
       .slow = {sums[kSlowBatches], sums[kSlowWaitNs]},
       .ops_per_second = average(rates_[kOps]),
       .input_bytes_per_second = average(rates_[kInput]),
       .output_bytes_per_second = average(rates_[kOutput]),
   };
+}
+
+void Stats::AclDenied(AclDenial denial) {
+  switch (denial) {
+    case AclDenial::kNone:
+      break;
+    case AclDenial::kCommand:
+      return Add(kAclDeniedCommand, 1);
+    case AclDenial::kKey:
+      return Add(kAclDeniedKey, 1);
+    case AclDenial::kAuth:
+      return Add(kAclDeniedAuth, 1);
+    case AclDenial::kChannel:
+      return Add(kAclDeniedChannel, 1);
+  }
 }
 
 void Stats::Sample(int64_t now_monotonic_ns, uint64_t bytes_in, uint64_t bytes_out) {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/acl/denial.h"
 #include "server/latency_histogram.h"
 
 namespace basalt {
@@ -42,7 +43,7 @@ class Stats {
   // Rare events, by name.
   void UnexpectedError() { Add(kUnexpectedErrors, 1); }
   void RejectedConnection() { Add(kRejectedConnections, 1); }
-  void AuthFailure() { Add(kAclDeniedAuth, 1); }
+  void AclDenied(AclDenial denial);
   // Time a batch waited for a pool thread.
   void RecordQueueWait(bool slow_lane, uint64_t wait_ns);
 
@@ -63,7 +64,7 @@ class Stats {
   struct Totals {
     uint64_t commands = 0;  // calls of all commands
     uint64_t hits = 0, misses = 0, error_replies = 0, unexpected_errors = 0, rejected_connections = 0,
-             auth_failures = 0;
+             acl_denied_auth = 0, acl_denied_command = 0, acl_denied_key = 0, acl_denied_channel = 0;
     struct Lane {
       uint64_t batches = 0, wait_ns = 0;
     } fast, slow;
@@ -88,6 +89,9 @@ class Stats {
     kUnexpectedErrors,
     kRejectedConnections,
     kAclDeniedAuth,
+    kAclDeniedCommand,
+    kAclDeniedKey,
+    kAclDeniedChannel,
     kFastBatches,
     kFastWaitNs,
     kSlowBatches,

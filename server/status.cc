@@ -101,6 +101,10 @@ std::string_view FixedText(ErrorCode code) {
       return "WRONGPASS invalid username-password pair or user is disabled.";
     case ErrorCode::kExecAbort:
       return "EXECABORT Transaction discarded because of previous errors.";
+    case ErrorCode::kBusyScript:
+      return "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    case ErrorCode::kBusyFunction:
+      return "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     case ErrorCode::kReadOnly:
       return "MISCONF Writes are off until the disk is healthy and has space again: see INFO and the log";
     case ErrorCode::kIo:

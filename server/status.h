@@ -39,6 +39,8 @@ enum class ErrorCode : uint8_t {
   kNoAuth,          // "NOAUTH Authentication required."
   kWrongPass,       // "WRONGPASS invalid username-password pair or user is disabled."
   kExecAbort,       // "EXECABORT Transaction discarded because of previous errors."
+  kBusyScript,      // "BUSY … SCRIPT KILL …": what the command needs is held by a script whose time is up
+  kBusyFunction,    // "BUSY … FUNCTION KILL …"
   kReadOnly,        // "MISCONF …" with the storage's reason: writes are off
   kIo,              // "ERR …" the write or read failed; details in the log
   kCorruption,      // "ERR …" the stored value is damaged

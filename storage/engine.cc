@@ -253,6 +253,7 @@ void Engine::AddStats(StorageStats* stats) const {
   stats->table_readers_bytes = number(Properties::kEstimateTableReadersMem);
   stats->wal_bytes = statistics_->getTickerCount(rocksdb::WAL_FILE_BYTES);
   stats->stall_us = statistics_->getTickerCount(rocksdb::STALL_MICROS);
+  stats->flush_bytes_written = statistics_->getTickerCount(rocksdb::FLUSH_WRITE_BYTES);
   stats->compaction_bytes_read = statistics_->getTickerCount(rocksdb::COMPACT_READ_BYTES);
   stats->compaction_bytes_written = statistics_->getTickerCount(rocksdb::COMPACT_WRITE_BYTES);
   stats->live_sst_bytes = number(Properties::kLiveSstFilesSize);

@@ -23,7 +23,11 @@ struct ExclusiveGate::Impl {
 
   std::mutex mu;
   std::condition_variable changed;                            // someone left, or the gate opened
-  std::vector<std::function<void()>> waiting;                 // guarded by mu
+  struct Waiter {
+    std::function<void()> opened;
+    std::function<void()> refused;  // null: waits in any case
+  };
+  std::vector<Waiter> waiting;                                // guarded by mu
   std::vector<int> slot_users = std::vector<int>(kSlots, 0);  // guarded by mu
 
   bool Empty() const {
@@ -71,15 +75,26 @@ void ExclusiveGate::Leave(int slot) {
   }
 }
 
-void ExclusiveGate::WhenOpen(std::function<void()> opened) {
+void ExclusiveGate::WhenOpen(std::function<void()> opened, std::function<void()> refused) {
   {
     std::lock_guard lock(impl_->mu);
     if (impl_->closed.load(std::memory_order_relaxed)) {
-      impl_->waiting.push_back(std::move(opened));
+      impl_->waiting.push_back({std::move(opened), std::move(refused)});
       return;
     }
   }
   opened();
+}
+
+void ExclusiveGate::RefuseWaiters() {
+  std::vector<Impl::Waiter> refused;
+  {
+    std::lock_guard lock(impl_->mu);
+    std::vector<Impl::Waiter> stay;
+    for (Impl::Waiter& waiter : impl_->waiting) (waiter.refused ? refused : stay).push_back(std::move(waiter));
+    impl_->waiting.swap(stay);
+  }
+  for (Impl::Waiter& waiter : refused) waiter.refused();
 }
 
 ExclusiveGate::Closed::Closed(ExclusiveGate& gate) : gate_(gate) {
@@ -104,14 +119,14 @@ void ExclusiveGate::Closed::Drain(std::unique_lock<std::mutex>& lock) {
 ExclusiveGate::Closed::~Closed() {
   if (!owns_) return;
   Impl& impl = *gate_.impl_;
-  std::vector<std::function<void()>> waiting;
+  std::vector<Impl::Waiter> waiting;
   {
     std::lock_guard lock(impl.mu);
     impl.closed.store(false, std::memory_order_seq_cst);
     waiting.swap(impl.waiting);
     impl.changed.notify_all();
   }
-  for (std::function<void()>& opened : waiting) opened();
+  for (Impl::Waiter& waiter : waiting) waiter.opened();
 }
 
 }  // namespace basalt::storage

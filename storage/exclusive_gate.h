@@ -20,8 +20,11 @@ class ExclusiveGate {
   void ReleaseSlot(int slot);
   bool TryEnter(int slot);
   void Leave(int slot);
-  // Calls `opened` once the gate is open (at once when it is).
-  void WhenOpen(std::function<void()> opened);
+  // Calls `opened` once the gate is open (at once when it is); or `refused`, if given, when RefuseWaiters ends the
+  // waiting.
+  void WhenOpen(std::function<void()> opened, std::function<void()> refused = nullptr);
+  // Ends the waiting of all who may be refused. For one who will keep the gate closed long.
+  void RefuseWaiters();
 
   // Closes the gate, waits until all groups inside have left (they never wait for anything but the disk), reopens it
   // when destroyed and tells those who wait. REQUIRES: slow lane or own thread; the calling thread is not inside.

@@ -45,6 +45,9 @@ Status HashEdit::Begin(uint64_t due_max) {
       if (removed != Status::kOk) return removed;
     }
   }
+  if (due_removed_ != 0) {
+    txn_.NoteFieldsExpired(db_, key_, count_ == 0 ? ExpiredPart::kAllFields : ExpiredPart::kFields);
+  }
   if (count_ == 0) StartAnew();
   return Status::kOk;
 }

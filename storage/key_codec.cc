@@ -355,6 +355,17 @@ void EncodeGarbageObjectKey(uint64_t id, KeyBuffer* out) { EncodeTagged64(SysTag
 void EncodeGarbageBelowKey(uint64_t id, KeyBuffer* out) { EncodeTagged64(SysTag::kGarbageBelow, id, out); }
 void EncodeDeadNamespaceKey(Namespace ns, KeyBuffer* out) { EncodeTagged32(SysTag::kDeadNamespace, ns, out); }
 
+void EncodeLibraryKey(std::string_view name, KeyBuffer* out) {
+  char* bytes = out->Resize(1 + name.size());
+  bytes[0] = static_cast<char>(SysTag::kLibrary);
+  name.copy(bytes + 1, name.size());
+}
+
+std::optional<std::string_view> ParseLibraryKey(std::string_view bytes) {
+  if (bytes.empty() || bytes[0] != static_cast<char>(SysTag::kLibrary)) return std::nullopt;
+  return bytes.substr(1);
+}
+
 std::optional<uint64_t> ParseSysNumber(SysTag tag, std::string_view bytes) {
   if (bytes.empty() || bytes[0] != static_cast<char>(tag)) return std::nullopt;
   bytes.remove_prefix(1);

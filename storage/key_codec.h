@@ -189,6 +189,7 @@ enum class SysTag : char {
   kGarbageObject = 'G',  // [id:8] -> families, rows
   kGarbageBelow = 'B',   // [id:8] -> nothing: every id below is garbage
   kDeadNamespace = 'X',  // [ns:4] -> where the collector got to
+  kLibrary = 'F',        // [name] -> the code of a library of functions
 };
 void EncodeSysKey(SysTag tag, KeyBuffer* out);
 void EncodeDatabaseKey(DbIndex db, KeyBuffer* out);
@@ -196,6 +197,8 @@ void EncodeCountsKey(Namespace ns, KeyBuffer* out);
 void EncodeGarbageObjectKey(uint64_t object_id, KeyBuffer* out);
 void EncodeGarbageBelowKey(uint64_t object_id, KeyBuffer* out);
 void EncodeDeadNamespaceKey(Namespace ns, KeyBuffer* out);
+void EncodeLibraryKey(std::string_view name, KeyBuffer* out);
+std::optional<std::string_view> ParseLibraryKey(std::string_view bytes);  // the name
 // The number after the tag; nullopt when the key is of another tag or length.
 std::optional<uint64_t> ParseSysNumber(SysTag tag, std::string_view bytes);
 

@@ -20,6 +20,7 @@ struct Waiter {
   size_t next = 0;                        // stripes before are held by this waiter
   KeyLocks::Place place = KeyLocks::Place::kBack;
   std::function<void(KeyLocks::Grant)> granted;
+  std::function<void()> refused;  // null: waits in any case
 };
 
 }  // namespace
@@ -170,7 +171,8 @@ bool KeyLocks::TryLock(std::span<const HashedKey> keys, Grant* grant) {
   return true;
 }
 
-void KeyLocks::Wait(std::span<const HashedKey> keys, Place place, std::function<void(Grant)> granted) {
+void KeyLocks::Wait(std::span<const HashedKey> keys, Place place, std::function<void(Grant)> granted,
+                    std::function<void()> refused) {
   auto waiter = std::make_unique<Waiter>();
   waiter->place = place;
   waiter->stripes.reserve(keys.size());
@@ -178,6 +180,7 @@ void KeyLocks::Wait(std::span<const HashedKey> keys, Place place, std::function<
   std::sort(waiter->stripes.begin(), waiter->stripes.end());
   waiter->stripes.erase(std::unique(waiter->stripes.begin(), waiter->stripes.end()), waiter->stripes.end());
   waiter->granted = std::move(granted);
+  waiter->refused = std::move(refused);
   impl_->waits.fetch_add(1, std::memory_order_relaxed);
   {
     std::lock_guard lock(impl_->mu);
@@ -188,6 +191,32 @@ void KeyLocks::Wait(std::span<const HashedKey> keys, Place place, std::function<
   grant.locks_ = this;
   grant.stripes_ = std::move(waiter->stripes);
   waiter->granted(std::move(grant));
+}
+
+void KeyLocks::RefuseWaiters(const Grant& held) {
+  std::vector<std::unique_ptr<Waiter>> refused;
+  for (const Stripe stripe : held.stripes_) {
+    std::atomic<uint32_t>& word = impl_->stripes[stripe].word;
+    if (word.load(std::memory_order_relaxed) != kHeldAndWaitedFor) continue;
+    std::lock_guard lock(impl_->mu);
+    auto queue = impl_->queues.find(stripe);
+    if (queue == impl_->queues.end()) continue;
+    std::deque<std::unique_ptr<Waiter>> stay;
+    for (std::unique_ptr<Waiter>& waiter : queue->second) {
+      waiter->refused ? refused.push_back(std::move(waiter)) : stay.push_back(std::move(waiter));
+    }
+    queue->second.swap(stay);
+    if (!queue->second.empty()) continue;
+    impl_->queues.erase(queue);
+    word.store(kHeld, std::memory_order_relaxed);
+  }
+  for (std::unique_ptr<Waiter>& waiter : refused) {
+    Grant had;  // what it held of the stripes before the one it waited for
+    had.locks_ = this;
+    had.stripes_.assign(waiter->stripes.begin(), waiter->stripes.begin() + static_cast<ptrdiff_t>(waiter->next));
+    had.Release();
+    waiter->refused();
+  }
 }
 
 uint64_t KeyLocks::Version(Stripe stripe) const {

@@ -47,8 +47,12 @@ class KeyLocks {
 
   enum class Place : uint8_t { kBack, kFront /* before all who wait at the back */ };
   // Queues for the stripes of `keys`; `granted` is called once, with all of them, on the thread that released the last
-  // one, or before Wait returns. It must only hand the grant on (submit the batch).
-  void Wait(std::span<const HashedKey> keys, Place place, std::function<void(Grant)> granted);
+  // one, or before Wait returns. It must only hand the grant on (submit the batch). `refused`, if given, is called
+  // instead when RefuseWaiters ends the waiting.
+  void Wait(std::span<const HashedKey> keys, Place place, std::function<void(Grant)> granted,
+            std::function<void()> refused = nullptr);
+  // Ends the waiting of all who queue for a stripe of `held` and may be refused. For an owner that will keep it long.
+  void RefuseWaiters(const Grant& held);
 
   // Version of a stripe, odd while a commit that touches it is under way: a record that was read from disk at version v
   // may fill the cache only while the version still is v, and even.

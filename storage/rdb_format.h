@@ -32,6 +32,10 @@ enum class RdbType : uint8_t {
   kStreamListpacks3 = 21,  // Redis 7.2: when a consumer was last active
 };
 
+// FUNCTION DUMP has a sequence of these instead of a value: [opcode:1][code as a string].
+inline constexpr uint8_t kRdbLibrary = 245;
+inline constexpr uint8_t kRdbOldLibrary = 246;  // of release candidates of Redis 7.0; no one reads it any more
+
 // A length: 00xxxxxx; 01xxxxxx x; 80 and 4 bytes; 81 and 8 bytes, all big-endian. 11xxxxxx: no length, but a string
 // that is kept as one of these.
 inline constexpr uint8_t kRdbLength32 = 0x80, kRdbLength64 = 0x81;

@@ -534,6 +534,25 @@ Status ReadRdbPayload(std::string_view payload, ValueSink* sink) {
   return Reader(payload.substr(0, payload.size() - kRdbFooterBytes), sink).Read();
 }
 
+LibrariesOutcome ReadRdbLibraries(std::string_view payload, std::vector<std::string>* codes) {
+  if (payload.size() < kRdbFooterBytes) return LibrariesOutcome::kCutOff;
+  RdbInput input(payload.substr(0, payload.size() - kRdbFooterBytes));
+  // What is compressed may not become more than any value may.
+  uint64_t budget = payload.size() * kRdbExpansionMax + kRdbExpansionFreeBytes;
+  while (input.left() > 0) {
+    uint8_t opcode = 0;
+    if (!input.ReadByte(&opcode)) return LibrariesOutcome::kCutOff;
+    if (opcode == kRdbOldLibrary) return LibrariesOutcome::kOldFormat;
+    if (opcode != kRdbLibrary) return LibrariesOutcome::kNotLibrary;
+    std::string buffer;
+    std::string_view code;
+    if (!input.ReadString(&buffer, &code) || code.size() > budget) return LibrariesOutcome::kCutOff;
+    budget -= code.size();
+    codes->emplace_back(code);
+  }
+  return LibrariesOutcome::kRead;
+}
+
 #undef RDB_RETURN_IF_ERROR
 
 }  // namespace basalt::storage

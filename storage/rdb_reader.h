@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/status.h"
 #include "storage/value_sink.h"
@@ -26,5 +28,14 @@ Status VerifyRdbPayload(std::string_view payload, RdbChecksum checksum);
 // Tells the value to the sink. kInvalid: not a value; the sink may have been told a part of it by then, but not End
 // (nor String). Otherwise what the sink says.
 Status ReadRdbPayload(std::string_view payload, ValueSink* sink);
+
+// A payload of FUNCTION DUMP, whose footer was verified: the code of each library.
+enum class LibrariesOutcome : uint8_t {
+  kRead,
+  kOldFormat,   // of a release candidate of Redis 7.0
+  kNotLibrary,  // something else stands there
+  kCutOff,      // a library's code is not whole
+};
+LibrariesOutcome ReadRdbLibraries(std::string_view payload, std::vector<std::string>* codes);
 
 }  // namespace basalt::storage

@@ -363,6 +363,11 @@ Status RdbWriter::End() {
   return Status::kOk;
 }
 
+void RdbWriter::Library(std::string_view code) {
+  out_.push_back(static_cast<char>(kRdbLibrary));
+  AppendString(code);
+}
+
 std::string RdbWriter::TakePayload() {
   AppendBytes(kRdbVersion, 2, false, &out_);
   AppendLittleEndian64(Crc64(out_));

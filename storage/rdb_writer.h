@@ -37,6 +37,9 @@ class RdbWriter : public ValueSink {
   Status Pending(StreamId id, int64_t delivered_ms, uint64_t deliveries) override;
   Status End() override;
 
+  // Instead of a value, any number of times: the code of a library of functions (FUNCTION DUMP).
+  void Library(std::string_view code);
+
   // With the footer. REQUIRES: the telling has ended. Once.
   std::string TakePayload();
 

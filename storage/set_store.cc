@@ -579,8 +579,8 @@ Status SetStore::Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::sp
 }
 
 Status SetStore::Move(WriteTxn& txn, DbIndex db, const HashedKey& from, const HashedKey& to, std::string_view member,
-                      const SetLimits& limits, bool* moved) {
-  *moved = false;
+                      const SetLimits& limits, MoveOutcome* outcome) {
+  *outcome = {};
   RecordPtr source;
   RecordPtr target;
   Status status = txn.GetRecord(db, from, &source);
@@ -591,14 +591,16 @@ Status SetStore::Move(WriteTxn& txn, DbIndex db, const HashedKey& from, const Ha
   if (status != Status::kOk) return status;
   if (from.key == to.key) {
     status = Contains(txn, *source, member);
-    *moved = status == Status::kOk;
+    outcome->found = status == Status::kOk;
     return status == Status::kNotFound ? Status::kOk : status;
   }
   uint64_t count = 0;
   status = Remove(txn, db, from, {&member, 1}, &count);
   if (status != Status::kOk || count == 0) return status;
-  *moved = true;
-  return Add(txn, db, to, {&member, 1}, limits, &count);
+  outcome->found = true;
+  status = Add(txn, db, to, {&member, 1}, limits, &count);
+  outcome->added = count > 0;
+  return status;
 }
 
 Status SetStore::Pop(WriteTxn& txn, DbIndex db, const HashedKey& key, uint64_t count, const SetLimits& limits,

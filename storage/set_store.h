@@ -46,10 +46,14 @@ class SetStore {
                     const SetLimits& limits, uint64_t* added);
   static Status Remove(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const std::string_view> members,
                        uint64_t* removed);
-  // Takes a member out of one set and puts it into another, or into the same; *moved: it was there. A source that is
+  // Takes a member out of one set and puts it into another, or into the same, which changes nothing. A source that is
   // not there hides what the target is.
+  struct MoveOutcome {
+    bool found = false;  // in the source
+    bool added = false;  // to the target, which did not have it
+  };
   static Status Move(WriteTxn& txn, DbIndex db, const HashedKey& from, const HashedKey& to, std::string_view member,
-                     const SetLimits& limits, bool* moved);
+                     const SetLimits& limits, MoveOutcome* outcome);
   // Takes `count` random members out, every subset with the same chance; `visit` gets each. REQUIRES: 0 < count.
   static Status Pop(WriteTxn& txn, DbIndex db, const HashedKey& key, uint64_t count, const SetLimits& limits,
                     const Visitor& visit);

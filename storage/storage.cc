@@ -293,6 +293,22 @@ DatabaseCounts Storage::Counts(DbIndex db) const {
           database.average_ttl_ms.load(std::memory_order_relaxed)};
 }
 
+Status Storage::VisitLibraries(
+    const std::function<void(std::string_view name, std::string_view code)>& visit) const {
+  const EngineUse use(impl_->engine.gate());
+  if (!use.ok()) return Status::kIoError;
+  const std::unique_ptr<rocksdb::Iterator> iterator(
+      impl_->engine.db()->NewIterator(rocksdb::ReadOptions(), impl_->engine.handle(Family::kSys)));
+  KeyBuffer first;
+  EncodeLibraryKey({}, &first);
+  for (iterator->Seek(ToSlice(first.view())); iterator->Valid(); iterator->Next()) {
+    const std::optional<std::string_view> name = ParseLibraryKey(ToView(iterator->key()));
+    if (!name) break;
+    visit(*name, ToView(iterator->value()));
+  }
+  return FromRocks(iterator->status(), "reading libraries");
+}
+
 bool Storage::AccessInfo(DbIndex db, const HashedKey& key, uint64_t* idle_seconds, uint8_t* frequency) const {
   return impl_->cache.AccessInfo(impl_->databases.NamespaceOf(db), key, NowMs(), idle_seconds, frequency);
 }

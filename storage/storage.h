@@ -75,7 +75,7 @@ struct StorageStats {
   uint64_t expire_cycle_us = 0;
   uint64_t garbage_objects = 0, garbage_rows_estimate = 0, garbage_rows_removed = 0, garbage_objects_removed = 0;
   uint64_t compactions_running = 0, compactions = 0, flushes_running = 0, write_stalls = 0, stall_us = 0;
-  uint64_t compaction_bytes_read = 0, compaction_bytes_written = 0;
+  uint64_t flush_bytes_written = 0, compaction_bytes_read = 0, compaction_bytes_written = 0;
   uint64_t live_sst_bytes = 0, blob_bytes = 0, wal_live_bytes = 0, disk_used_bytes = 0, disk_free_bytes = 0;
   uint64_t reopens = 0;
   uint64_t lock_waits = 0;
@@ -107,6 +107,10 @@ class Storage {
   void SetAccess(DbIndex db, const HashedKey& key, std::optional<uint64_t> idle_seconds,
                  std::optional<uint8_t> frequency);
 
+  // ---- libraries of functions (WriteTxn::PutLibrary) ----
+  // All that are on disk, by name. Blocks.
+  Status VisitLibraries(const std::function<void(std::string_view name, std::string_view code)>& visit) const;
+
   // ---- durability ----
   void SetSyncPolicy(SyncPolicy policy);
   SyncPolicy sync_policy() const;
@@ -137,7 +141,8 @@ class Storage {
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
   bool expire_paused() const;
-  // Told about the keys that the expire cycle removed (the same observer as commits have). Set before clients arrive.
+  // Told about what the expire cycle removed. Set before clients arrive, and to null when they have gone, before the
+  // observer ends.
   void SetExpireObserver(class CommitObserver* observer);
   uint64_t RunGarbageCycle(uint64_t rows_max);
   void Compact();  // everything; slow

@@ -241,7 +241,7 @@ Status StreamGroupWriter::FindConsumer(std::string_view name, StreamStore::IfMis
   const Status status = StreamGroups::FindConsumer(txn_, stream_, group_, name, &loaded.row);
   if (status == Status::kNotFound && if_missing == StreamStore::IfMissing::kCreate) {
     loaded.row = {.number = group_.next_consumer++, .seen_ms = txn_.now_ms()};
-    loaded.changed = true;
+    loaded.changed = loaded.created = true;
     ++group_.consumers;
     group_changed_ = true;
     KeyBuffer key;

@@ -95,6 +95,8 @@ class StreamGroupWriter {
   // The consumer of a name; made when it is missing and shall be.
   Status FindConsumer(std::string_view name, StreamStore::IfMissing if_missing, Consumer* consumer);
   const StreamConsumer& consumer(Consumer consumer) const { return consumers_[consumer].row; }
+  // This writer has made it.
+  bool IsNew(Consumer consumer) const { return consumers_[consumer].created; }
   void SetSeen(Consumer consumer);
   void SetActive(Consumer consumer);
   // *pending: entries that were its own, and go with it.
@@ -128,6 +130,7 @@ class StreamGroupWriter {
     std::string name;
     StreamConsumer row;
     bool changed = false;
+    bool created = false;
   };
   struct Candidate {
     StreamId id;

@@ -102,7 +102,7 @@ Status StreamStore::Get(ReadView& view, const Stream& stream, StreamId id, std::
 
 Status StreamStore::Add(WriteTxn& txn, DbIndex db, const HashedKey& key, const StreamIdRequest& request,
                         std::span<const std::string_view> fields, IfMissing if_missing, const StreamTrim& trim,
-                        const StreamNodeLimits& limits, StreamId* id) {
+                        const StreamNodeLimits& limits, StreamId* id, uint64_t* trimmed) {
   Stream stream;
   Status status = Find(txn, db, key, Rows::kNotNeeded, &stream);
   const bool missing = status == Status::kNotFound;
@@ -123,8 +123,7 @@ Status StreamStore::Add(WriteTxn& txn, DbIndex db, const HashedKey& key, const S
   header.last_id = header.last_entry = *id;
   ++header.entries_added;
 
-  uint64_t removed = 0;
-  status = TrimHeader(txn, &stream, trim, &removed);
+  status = TrimHeader(txn, &stream, trim, trimmed);
   if (status == Status::kOk) PutHeader(txn, db, key, stream);
   return status;
 }

@@ -93,13 +93,13 @@ class StreamStore {
   // The row of one entry, for StreamEntry::Parse. kNotFound.
   static Status Get(ReadView& view, const Stream& stream, StreamId id, std::string* row);
 
-  // Appends an entry and trims. `fields`: names and values in turn. *id: which it got.
+  // Appends an entry and trims. `fields`: names and values in turn. *id: which it got; *trimmed: entries.
   // kNotFound: there is no stream and none shall be made. kOverflow: the last possible id was given out. kInvalid: the
   // id is not greater than the last. kTooLarge.
   enum class IfMissing : uint8_t { kCreate, kRefuse };
   static Status Add(WriteTxn& txn, DbIndex db, const HashedKey& key, const StreamIdRequest& request,
                     std::span<const std::string_view> fields, IfMissing if_missing, const StreamTrim& trim,
-                    const StreamNodeLimits& limits, StreamId* id);
+                    const StreamNodeLimits& limits, StreamId* id, uint64_t* trimmed);
   // *removed: entries. kNotFound.
   static Status Trim(WriteTxn& txn, DbIndex db, const HashedKey& key, const StreamTrim& trim, uint64_t* removed);
   static Status Delete(WriteTxn& txn, DbIndex db, const HashedKey& key, std::span<const StreamId> ids,

@@ -35,7 +35,11 @@ class TtlIndex {
   void SetPaused(bool paused) { paused_.store(paused); }
   bool paused() const { return paused_.load(); }
   bool enabled() const { return active_.load() && !paused(); }
-  void SetObserver(CommitObserver* observer) { observer_.store(observer); }
+  // The one before is not called any more when this returns (but by Remove, whose callers are to have ended).
+  void SetObserver(CommitObserver* observer) {
+    const std::lock_guard lock(run_mu_);
+    observer_.store(observer);
+  }
   uint64_t cycle_us() const { return cycle_us_.load(std::memory_order_relaxed); }
 
  private:

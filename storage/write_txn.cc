@@ -6,6 +6,7 @@ namespace basalt::storage {
 namespace {
 
 constexpr size_t kLargeBatchBytes = 256 << 10;  // rows of large objects are written so many at a time
+constexpr size_t kRowIndexBytes = 64;           // of one node of row_index
 
 }  // namespace
 
@@ -14,6 +15,8 @@ constexpr size_t kLargeBatchBytes = 256 << 10;  // rows of large objects are wri
 WriteTxn::WriteTxn(Storage& storage) : ReadView(storage, 0, ReadTier::kDisk), impl_(std::make_unique<Impl>(storage)) {}
 
 WriteTxn::~WriteTxn() { Abort(); }
+
+void WriteTxn::SetExpiryListener(ExpiryListener* listener) { impl_->expiry_listener = listener; }
 
 Status WriteTxn::LockKeys(std::span<const HashedKey> keys) {
   if (impl_->exclusive) return Status::kOk;
@@ -30,6 +33,15 @@ Status WriteTxn::LockKeys(std::span<const HashedKey> keys) {
 }
 
 bool WriteTxn::BlockedByGate() const { return impl_->blocked_by_gate; }
+
+bool WriteTxn::Holds(const HashedKey& key) const {
+  return impl_->exclusive || (impl_->inside_gate && impl_->grant.Holds(KeyLocks::StripeOf(key.hash)));
+}
+
+void WriteTxn::RefuseWaiters() {
+  if (impl_->exclusive) impl_->storage.gate.RefuseWaiters();
+  impl_->storage.locks.RefuseWaiters(impl_->grant);
+}
 
 void WriteTxn::AdoptLocks(KeyLocks::Grant grant) { impl_->grant.Merge(std::move(grant)); }
 
@@ -63,7 +75,8 @@ void WriteTxn::VisitCommandChanges(void (*visit)(void* context, const CommandCha
     seen[undo.entry] = true;
     const Impl::Entry& entry = impl.entries[undo.entry];
     const bool expired = entry.expired && !undo.expired;
-    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !expired, entry.current != nullptr, expired});
+    const bool ended = expired || (entry.hash_expired && !undo.hash_expired);
+    visit(context, {entry.db, entry.hashed(), undo.current != nullptr && !ended, entry.current != nullptr, expired});
   }
 }
 
@@ -78,6 +91,8 @@ void WriteTxn::RollbackCommand() {
     entry.current = std::move(undo.current);
     entry.changed = undo.changed;
     entry.expired = undo.expired;
+    entry.fields_expired = undo.fields_expired;
+    entry.hash_expired = undo.hash_expired;
     impl.undo.pop_back();
   }
   impl.TruncateRows(mark.rows);
@@ -98,6 +113,12 @@ bool WriteTxn::HasPendingWrites() const { return impl_->changed; }
 
 size_t WriteTxn::PendingBytes() const {
   return impl_->arena.bytes() + impl_->record_bytes;  // keys and rows are in the arena
+}
+
+size_t WriteTxn::MemoryBytes() const {
+  return impl_->arena.bytes() + impl_->held_bytes + impl_->entries.size() * sizeof(Impl::Entry) +
+         impl_->undo.size() * sizeof(Impl::Undo) + impl_->rows.size() * (sizeof(Impl::RowOp) + kRowIndexBytes) +
+         impl_->garbage.size() * sizeof(Garbage);
 }
 
 Namespace WriteTxn::NamespaceOf(DbIndex db) const {
@@ -123,10 +144,10 @@ Status WriteTxn::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) 
 
 Status WriteTxn::GetRow(RowFamily family, std::string_view row_key, std::string* value) {
   const Impl& impl = *impl_;
-  const auto& index = impl.row_index[static_cast<int>(family)];
+  const auto& index = impl.row_index[static_cast<int>(FamilyOf(family))];
   const auto found = index.empty() ? index.end() : index.find(row_key);
   const uint32_t last = found == index.end() ? Impl::kNoOp : found->second;
-  if (impl.DeletedByRange(family, row_key, last)) return Status::kNotFound;
+  if (impl.DeletedByRange(FamilyOf(family), row_key, last)) return Status::kNotFound;
   if (last == Impl::kNoOp) return ReadView::GetRow(family, row_key, value);
   if (impl.rows[last].kind == Impl::RowOp::kDelete) return Status::kNotFound;
   value->assign(impl.rows[last].value);
@@ -136,7 +157,7 @@ Status WriteTxn::GetRow(RowFamily family, std::string_view row_key, std::string*
 Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,
                           RowVisitor visit, void* context) {
   const Impl& impl = *impl_;
-  const auto& index = impl.row_index[static_cast<int>(family)];
+  const auto& index = impl.row_index[static_cast<int>(FamilyOf(family))];
   if (index.empty() && impl.row_ranges.empty()) {
     return ReadView::ScanRows(family, lower, upper, order, visit, context);
   }
@@ -154,7 +175,7 @@ Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_
   const auto pass_pending = [&] { forward ? ++at : --at; };
   const auto visit_pending = [&](const std::pair<const std::string_view, uint32_t>& row) {
     const Impl::RowOp& op = impl.rows[row.second];
-    if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(family, row.first, row.second)) return;
+    if (op.kind == Impl::RowOp::kDelete || impl.DeletedByRange(FamilyOf(family), row.first, row.second)) return;
     stopped = !visit(context, row.first, op.value);
   };
   auto on_disk = [&](std::string_view key, std::string_view value) {
@@ -165,7 +186,7 @@ Status WriteTxn::ScanRows(RowFamily family, std::string_view lower, std::string_
       visit_pending(*pending);
       if (compared == 0) return !stopped;
     }
-    if (!stopped && !impl.DeletedByRange(family, key, Impl::kNoOp)) stopped = !visit(context, key, value);
+    if (!stopped && !impl.DeletedByRange(FamilyOf(family), key, Impl::kNoOp)) stopped = !visit(context, key, value);
     return !stopped;
   };
   const Status status = ReadView::ScanRows(
@@ -269,16 +290,36 @@ void WriteTxn::Touch(DbIndex db, const HashedKey& key) {
   entry->changed = true;
 }
 
+void WriteTxn::NoteFieldsExpired(DbIndex db, const HashedKey& key, ExpiredPart part) {
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  impl_->Remember(entry);
+  entry->fields_expired = true;
+  if (part == ExpiredPart::kAllFields) entry->hash_expired = true;
+  if (impl_->expiry_listener != nullptr) impl_->expiry_listener->OnExpiryMet(db, key.key, part);
+}
+
 void WriteTxn::PutRow(RowFamily family, std::string_view row_key, std::string_view value) {
-  impl_->AddRow(Impl::RowOp::kPut, family, row_key, value);
+  impl_->AddRow(Impl::RowOp::kPut, FamilyOf(family), row_key, value);
 }
 
 void WriteTxn::DeleteRow(RowFamily family, std::string_view row_key) {
-  impl_->AddRow(Impl::RowOp::kDelete, family, row_key, {});
+  impl_->AddRow(Impl::RowOp::kDelete, FamilyOf(family), row_key, {});
 }
 
 void WriteTxn::DeleteRows(RowFamily family, std::string_view lower, std::string_view upper) {
-  impl_->AddRow(Impl::RowOp::kDeleteRange, family, lower, upper);
+  impl_->AddRow(Impl::RowOp::kDeleteRange, FamilyOf(family), lower, upper);
+}
+
+void WriteTxn::PutLibrary(std::string_view name, std::string_view code) {
+  KeyBuffer key;
+  EncodeLibraryKey(name, &key);
+  impl_->AddRow(Impl::RowOp::kPut, Family::kSys, key.view(), code);
+}
+
+void WriteTxn::DeleteLibrary(std::string_view name) {
+  KeyBuffer key;
+  EncodeLibraryKey(name, &key);
+  impl_->AddRow(Impl::RowOp::kDelete, Family::kSys, key.view(), {});
 }
 
 void WriteTxn::ReplaceNamespace(DbIndex db) {

@@ -42,15 +42,30 @@ struct Change {
   bool created;   // kModified, and the key did not exist before
   ValueType type;  // of what the key holds now; kModified only
   HashedKey key;  // bytes valid during the call
+  bool fields_expired = false;  // fields of the hash that it holds, or held until the last of them expired (kDeleted)
 };
 
 // One key that a command changed, before anything is committed.
 struct CommandChange {
   DbIndex db;
   HashedKey key;
-  bool existed;  // before the command
+  bool existed;  // before the command; not if it was found to have expired, or the last field of its hash
   bool exists;   // after it
   bool expired;  // its time had come when the command met it
+};
+
+enum class ExpiredPart : uint8_t {
+  kKey,
+  kFields,     // of a hash, which has others
+  kAllFields,  // … and with them the hash
+};
+
+// Told when a command meets what has expired and removes it: at once, so that it is in order with what the command does.
+// It is rolled back with the command, and not committed yet.
+class ExpiryListener {
+ public:
+  virtual ~ExpiryListener() = default;
+  virtual void OnExpiryMet(DbIndex db, std::string_view key, ExpiredPart part) = 0;
 };
 
 // Called by Commit after the write is in the WAL and visible, with the locks of all changed keys still held. Short work
@@ -83,12 +98,19 @@ class WriteTxn : public ReadView {
   explicit WriteTxn(Storage& storage);
   ~WriteTxn() override;  // pending writes are dropped, locks released
 
+  // Null, as at first: nobody. Stays for all commits.
+  void SetExpiryListener(ExpiryListener* listener);
+
   // ---- locks ----
   // Takes the stripes of all keys, all or none, and shares the exclusive gate; keys this group holds already count as
   // free. kLocked: someone else holds or waits; nothing was taken by this call.
   Status LockKeys(std::span<const HashedKey> keys);
   // After kLocked: whether it is the gate that is closed (ExclusiveGate::WhenOpen) and not a key that is held.
   bool BlockedByGate() const;
+  // Whether the key is locked by this group (or everything is).
+  bool Holds(const HashedKey& key) const;
+  // Those who wait for what this group holds and may be refused wait no longer. For a command that takes long.
+  void RefuseWaiters();
   // Takes over locks that a parked batch was handed (KeyLocks::Wait).
   void AdoptLocks(KeyLocks::Grant grant);
   // The group is the only writer until it commits: REQUIRES an ExclusiveGate::Closed held by the caller. LockKeys then
@@ -107,6 +129,8 @@ class WriteTxn : public ReadView {
   bool HasPendingWrites() const;
   // Approximate bytes that Commit would write.
   size_t PendingBytes() const;
+  // Approximate memory that the group takes: what is pending, what was read, and what a rollback needs.
+  size_t MemoryBytes() const;
 
   // ---- reads: of the overlay first ----
   void RequireSnapshot() override {}
@@ -129,12 +153,19 @@ class WriteTxn : public ReadView {
   void Detach(DbIndex db, const HashedKey& key);
   // Marks a key as changed for observers although its record stays the same.
   void Touch(DbIndex db, const HashedKey& key);
+  // Fields of the hash have expired, all of them or some; the caller removes them, and the hash with the last.
+  void NoteFieldsExpired(DbIndex db, const HashedKey& key, ExpiredPart part);
   void PutRow(RowFamily family, std::string_view row_key, std::string_view value);
   void DeleteRow(RowFamily family, std::string_view row_key);
   void DeleteRows(RowFamily family, std::string_view lower, std::string_view upper);
   // Replaces the whole contents of a database (FLUSHDB), exchanges two (SWAPDB). REQUIRES: RunExclusive().
   void ReplaceNamespace(DbIndex db);
   void SwapNamespaces(DbIndex a, DbIndex b);
+
+  // The code of a library of functions: of no database, kept as it is given (Storage::VisitLibraries). Counts as a row
+  // operation. REQUIRES: RunExclusive().
+  void PutLibrary(std::string_view name, std::string_view code);
+  void DeleteLibrary(std::string_view name);
 
   // A fresh object id, never handed out before, also not before a crash.
   uint64_t NewObjectId();
@@ -169,5 +200,15 @@ class WriteTxn : public ReadView {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// VisitCommandChanges for a lambda.
+template <typename Visit>
+void VisitCommandChanges(const WriteTxn& txn, Visit&& visit) {
+  txn.VisitCommandChanges(
+      [](void* context, const CommandChange& change) {
+        (*static_cast<std::remove_reference_t<Visit>*>(context))(change);
+      },
+      const_cast<void*>(static_cast<const void*>(&visit)));
+}
 
 }  // namespace basalt::storage

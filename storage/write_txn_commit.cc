@@ -5,6 +5,7 @@ namespace basalt::storage {
 namespace {
 
 constexpr size_t kKeptBatchBytes = 1 << 20;  // the memory of a larger batch is given back
+constexpr size_t kKeptItems = 65536;         // … of a longer list
 
 }  // namespace
 
@@ -158,7 +159,7 @@ void WriteTxn::Impl::Publish(uint64_t sequence, int64_t now_ms, CommitObserver* 
   for (const Garbage& each : garbage) storage.garbage.Added(each);
   if (!remaps.empty()) storage.garbage.AddedWhole();
   for (const RowOp& op : rows) {
-    if (op.kind == RowOp::kDeleteRange) storage.engine.NoteRangeTombstones(FamilyOf(op.family), 1);
+    if (op.kind == RowOp::kDeleteRange) storage.engine.NoteRangeTombstones(op.family, 1);
   }
   storage.commits.fetch_add(1, std::memory_order_relaxed);
   storage.commit_keys.fetch_add(changes.size(), std::memory_order_relaxed);
@@ -184,9 +185,9 @@ void WriteTxn::Impl::AddChanges(const Entry& entry) {
   }
   if (entry.current != nullptr) {
     const bool created = entry.original == nullptr || entry.expired;
-    changes.push_back({entry.db, ChangeKind::kModified, created, entry.current->type(), key});
+    changes.push_back({entry.db, ChangeKind::kModified, created, entry.current->type(), key, entry.fields_expired});
   } else if (!entry.expired) {
-    changes.push_back({entry.db, ChangeKind::kDeleted, false, {}, key});
+    changes.push_back({entry.db, ChangeKind::kDeleted, false, {}, key, entry.fields_expired});
   }
 }
 
@@ -228,19 +229,22 @@ void WriteTxn::Impl::Clear() {
   } else {
     chains.assign(64, Impl::kNoOp);
   }
-  entries.clear();
-  if (entries.capacity() > 65536) entries.shrink_to_fit();
+  const auto clear = [](auto& items) {
+    items.clear();
+    if (items.capacity() > kKeptItems) items.shrink_to_fit();
+  };
+  clear(entries);
   for (auto& index : row_index) index.clear();
-  rows.clear();
+  clear(rows);
   row_ranges.clear();
-  garbage.clear();
+  clear(garbage);
   remaps.clear();
   namespaces.reset();
-  undo.clear();
+  clear(undo);
   arena.Reset();
   if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
   marks.clear();
-  record_bytes = 0;
+  record_bytes = held_bytes = 0;
   changed = false;
   failed = Status::kOk;
 }

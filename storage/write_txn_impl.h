@@ -34,8 +34,10 @@ class WriteTxn::Impl {
     uint64_t hash;
     RecordPtr original;  // on disk, expired or not
     RecordPtr current;
-    bool changed = false;  // observers are to know
-    bool expired = false;  // its time had come at some point of this group
+    bool changed = false;         // observers are to know
+    bool expired = false;         // its time had come at some point of this group
+    bool fields_expired = false;  // the same of fields of the hash that it holds, or held
+    bool hash_expired = false;    // … of the last of them: what it holds now is another hash, if any
 
     HashedKey hashed() const { return {key, hash}; }
     bool written() const { return original.get() != current.get(); }
@@ -44,7 +46,7 @@ class WriteTxn::Impl {
   struct RowOp {
     enum Kind : uint8_t { kPut, kDelete, kDeleteRange };
     Kind kind;
-    RowFamily family;
+    Family family;
     std::string_view key;    // in the arena; of a range, the lower bound
     std::string_view value;  // … or the upper bound
     uint32_t previous;       // operation of this group on the same key before, or kNoOp
@@ -55,6 +57,8 @@ class WriteTxn::Impl {
     RecordPtr current;
     bool changed;
     bool expired;
+    bool fields_expired;
+    bool hash_expired;
   };
 
   struct Remap {
@@ -75,6 +79,8 @@ class WriteTxn::Impl {
   Storage::Impl& storage;
   const int slot;
 
+  ExpiryListener* expiry_listener = nullptr;
+
   // locks
   KeyLocks::Grant grant;
   bool inside_gate = false;
@@ -86,7 +92,7 @@ class WriteTxn::Impl {
   std::vector<Entry> entries;
   std::vector<uint32_t> chains = std::vector<uint32_t>(64, kNoOp);  // a power of two of them
   std::vector<RowOp> rows;
-  std::map<std::string_view, uint32_t> row_index[3];  // by family: key -> last operation
+  std::map<std::string_view, uint32_t> row_index[kFamilies];  // key -> last operation
   std::vector<uint32_t> row_ranges;                   // the kDeleteRange ones
   std::vector<Garbage> garbage;
   std::vector<Remap> remaps;
@@ -96,6 +102,7 @@ class WriteTxn::Impl {
   std::vector<Mark> marks;  // of the commands begun, the outermost first
   bool changed = false;     // anything to commit
   size_t record_bytes = 0;  // of the records that Commit would write, roughly
+  size_t held_bytes = 0;    // of all records that entries and undo keep, or kept
   Status failed = Status::kOk;
 
   // the large object being written
@@ -137,6 +144,7 @@ class WriteTxn::Impl {
     entry.db = db;
     entry.key = arena.Copy(key.key);
     entry.hash = key.hash;
+    if (original != nullptr) held_bytes += original->stored().size();
     entry.current = original;
     entry.original = std::move(original);
     Link(static_cast<uint32_t>(entries.size() - 1));
@@ -150,7 +158,8 @@ class WriteTxn::Impl {
   }
 
   void Remember(Entry* entry) {
-    undo.push_back({static_cast<uint32_t>(entry - entries.data()), entry->current, entry->changed, entry->expired});
+    undo.push_back({static_cast<uint32_t>(entry - entries.data()), entry->current, entry->changed, entry->expired,
+                    entry->fields_expired, entry->hash_expired});
     changed = true;
   }
 
@@ -163,6 +172,7 @@ class WriteTxn::Impl {
     AddGarbageOf(entry->current);
     SetCurrent(entry, nullptr);
     entry->expired = true;
+    if (expiry_listener != nullptr) expiry_listener->OnExpiryMet(entry->db, entry->key, ExpiredPart::kKey);
   }
 
   Entry* FindForWrite(Namespace ns, const HashedKey& key) {
@@ -175,7 +185,10 @@ class WriteTxn::Impl {
   // Everything that changes a record comes through here.
   void SetCurrent(Entry* entry, RecordPtr record) {
     Remember(entry);
-    if (record != nullptr) record_bytes += record->stored().size() + kMetaKeyPrefixBytes;
+    if (record != nullptr) {
+      record_bytes += record->stored().size() + kMetaKeyPrefixBytes;
+      held_bytes += record->stored().size();
+    }
     if (entry->current != nullptr && entry->written()) {
       record_bytes -= std::min(record_bytes, entry->current->stored().size() + kMetaKeyPrefixBytes);
     }
@@ -183,7 +196,7 @@ class WriteTxn::Impl {
     entry->changed = true;
   }
 
-  void AddRow(RowOp::Kind kind, RowFamily family, std::string_view key, std::string_view value) {
+  void AddRow(RowOp::Kind kind, Family family, std::string_view key, std::string_view value) {
     RowOp op{kind, family, arena.Copy(key), arena.Copy(value), kNoOp};
     const uint32_t at = static_cast<uint32_t>(rows.size());
     if (kind == RowOp::kDeleteRange) {
@@ -200,7 +213,7 @@ class WriteTxn::Impl {
   }
 
   // Whether a range deleted after operation `since` (kNoOp: at all) covers the key.
-  bool DeletedByRange(RowFamily family, std::string_view key, uint32_t since) const {
+  bool DeletedByRange(Family family, std::string_view key, uint32_t since) const {
     for (size_t i = row_ranges.size(); i-- > 0;) {
       if (since != kNoOp && row_ranges[i] < since) return false;
       const RowOp& range = rows[row_ranges[i]];

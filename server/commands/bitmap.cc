@@ -81,6 +81,7 @@ Status SetBit(CommandContext& ctx) {
     byte = static_cast<uint8_t>((byte & ~(1 << ShiftOf(offset))) | bit << ShiftOf(offset));
     uint64_t length = 0;
     BASALT_RETURN_IF_ERROR(StringStore::SetRange(ctx.txn(), ctx.db(), key, offset / 8, AsText({&byte, 1}), &length));
+    NotifyKey(ctx, kEventString, "setbit", key.key);
   }
   ctx.reply.Integer(old);
   return Ok();
@@ -334,6 +335,7 @@ Status BitOpCommand(CommandContext& ctx) {
     }
     BASALT_RETURN_IF_ERROR(StoreBitOpResult(ctx, target, result.view()));
   }
+  NotifyStored(ctx, kEventString, "set", target.key, length);
   ctx.reply.Integer(static_cast<int64_t>(length));
   return Ok();
 }
@@ -453,7 +455,12 @@ class FieldString {
     return StringStore::Find(view_, ctx_.db(), ctx_.key(1), Rows::kNeeded, &value_);
   }
 
+  bool grown() const { return grown_; }
+  // A field was written that is not what it was, or is in a string that had to grow.
+  void NoteUpdate() { updated_ = true; }
+
   Status Close() {
+    if (updated_) NotifyKey(ctx_, kEventString, "setbit", ctx_.arg(1));
     if (!in_copy_ || (!changed_ && !grown_)) return Ok();
     const int64_t expire_ms = value_.record ? value_.record->expire_ms() : kNoExpire;
     return SetStringAs(ctx_, ctx_.key(1), copy_, expire_ms, storage::Encoding::kRaw);
@@ -464,7 +471,7 @@ class FieldString {
   storage::ReadView& view_;
   StringValue value_;
   std::string copy_;
-  bool in_copy_ = false, grown_ = false, changed_ = false;
+  bool in_copy_ = false, grown_ = false, changed_ = false, updated_ = false;
 };
 
 Status RunFieldOperation(CommandContext& ctx, const FieldOperation& operation, FieldString* string) {
@@ -484,6 +491,7 @@ Status RunFieldOperation(CommandContext& ctx, const FieldOperation& operation, F
     return Ok();
   }
   ctx.reply.Integer(adds ? *next : old);
+  if (string->grown() || *next != old) string->NoteUpdate();
   if (*next == old) return Ok();
   SetField(&window, shift, operation.type, *next);
   return string->Write(operation.offset / 8, AsText(std::span(window).first(FieldBytes(shift, operation.type))));

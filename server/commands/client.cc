@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "net/transport.h"
+#include "server/acl/user_registry.h"
+#include "server/client_handler.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/commands/client_names.h"
@@ -29,7 +30,6 @@ uint64_t RespBytes(std::span<const std::string_view> argv) {
 
 std::string LineOf(CommandContext& ctx, const ClientInfo& client) {
   const bool self = client.id == ctx.session.id;
-  if (self) ctx.session.info->last_command.store(ctx.spec.name.data(), std::memory_order_relaxed);
   return ClientLine(client, ctx.now_ms(), self ? RespBytes(ctx.argv) : 0) + '\n';
 }
 
@@ -104,7 +104,7 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     } else if (EqualsIgnoreCase(option, "laddr")) {
       filter->local_address = value;
     } else if (EqualsIgnoreCase(option, "user")) {
-      if (value != "default") return Status::Message("ERR No such user '" + std::string(value) + "'");
+      if (ctx.services.users.Find(value) == nullptr) return Status::Message("ERR No such user '" + std::string(value) + "'");
       filter->user = value;
     } else if (EqualsIgnoreCase(option, "skipme")) {
       filter->skip_me = EqualsIgnoreCase(value, "yes");
@@ -114,15 +114,6 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     }
   }
   return Ok();
-}
-
-// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
-// not see it. Then the connection is ended.
-void KillClient(CommandContext& ctx, ClientInfo& client) {
-  client.killed.store(true);
-  ctx.services.clients.Remove(client.id);
-  ctx.services.pubsub.Drop(client.conn.id);
-  if (ctx.services.transport != nullptr) ctx.services.transport->Kill(client.conn.id, net::CloseReason::kAskedFor);
 }
 
 Status Kill(CommandContext& ctx) {
@@ -143,7 +134,7 @@ Status Kill(CommandContext& ctx) {
     if (self)
       ctx.session.close_after_reply = true;
     else
-      KillClient(ctx, *client);
+      KillClient(ctx.services, *client);
   }
   if (!old_form) {
     ctx.reply.Integer(killed);

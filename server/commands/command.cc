@@ -328,19 +328,6 @@ Status List(CommandContext& ctx) {
   return Ok();
 }
 
-// What a command really does with a key whose spec has variable_flags: the row states the most it may do, the arguments
-// say more.
-uint32_t KeyFlags(const CommandSpec& spec, std::span<const std::string_view> argv, uint32_t row_flags) {
-  if ((row_flags & kKeyVariableFlags) == 0) return row_flags;
-  const auto has = [&](std::string_view word) {
-    return std::any_of(argv.begin() + 2, argv.end(), [&](std::string_view arg) { return EqualsIgnoreCase(arg, word); });
-  };
-  if (spec.name == "set") return has("GET") ? kKeyRW | kKeyAccess | kKeyUpdate : kKeyOW | kKeyUpdate;
-  if (spec.name == "bitfield")
-    return has("SET") || has("INCRBY") ? kKeyRW | kKeyAccess | kKeyUpdate : kKeyRO | kKeyAccess;
-  return row_flags;
-}
-
 enum class WithFlags : uint8_t { kNo, kYes };
 
 Status WriteKeysOf(CommandContext& ctx, WithFlags with_flags) {
@@ -362,7 +349,7 @@ Status WriteKeysOf(CommandContext& ctx, WithFlags with_flags) {
   for (const KeyPosition& key : keys) {
     if (with_flags == WithFlags::kYes) ctx.reply.Array(2);
     ctx.reply.Bulk(argv[key.index]);
-    if (with_flags == WithFlags::kYes) WriteKeyFlags(ctx.reply, KeyFlags(spec, argv, key.flags));
+    if (with_flags == WithFlags::kYes) WriteKeyFlags(ctx.reply, KeyFlagsOfCall(spec, argv, key.flags));
   }
   return Ok();
 }

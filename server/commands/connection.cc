@@ -1,57 +1,39 @@
 // HELLO AUTH PING ECHO SELECT QUIT RESET.
 #include "net/transport.h"
+#include "server/acl/permission.h"
 #include "server/client_registry.h"
 #include "server/client_tracking.h"
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
-#include "server/config_table.h"
 #include "server/monitor_hub.h"
 #include "server/pubsub.h"
 #include "server/session.h"
 #include "server/watch_table.h"
-#include "server/stats.h"
 #include "server/version.h"
 
 namespace basalt {
 
 namespace {
 
-constexpr std::string_view kDefaultUser = "default";
+// A longer password is hashed in the slow lane.
+constexpr size_t kFastPasswordBytesMax = 64 * 1024;
 
-// Compares every byte of what the client sent, so that the time tells nothing about the password but its length.
-bool EqualsInConstantTime(std::string_view given, std::string_view secret) {
-  unsigned difference = given.size() != secret.size();
-  for (size_t i = 0; i < given.size(); ++i) {
-    difference |= static_cast<unsigned char>(given[i]) ^
-                  static_cast<unsigned char>(secret.empty() ? 0 : secret[i % secret.size()]);
-  }
-  return difference == 0;
-}
-
-Status Authenticate(CommandContext& ctx, std::string_view user, std::string_view password) {
-  const std::string& secret = ctx.services.config.current().requirepass;
-  // Without a password the default user may say anything.
-  if (user != kDefaultUser || (!secret.empty() && !EqualsInConstantTime(password, secret))) {
-    ctx.services.stats.AuthFailure();
-    return ErrorCode::kWrongPass;
-  }
-  ctx.session.authenticated = true;
-  ctx.session.user = kDefaultUser;
-  ctx.session.info->SetUser(kDefaultUser);
-  return Ok();
+Status LogIn(CommandContext& ctx, std::string_view name, std::string_view password) {
+  if (password.size() > kFastPasswordBytesMax && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
+  return Authenticate(ctx.services, ctx.session, ctx.arg(0), name, password);
 }
 
 Status Auth(CommandContext& ctx) {
   if (ctx.argc() > 3) return ErrorCode::kSyntax;
-  if (ctx.argc() == 2 && ctx.services.config.current().requirepass.empty()) {
+  if (ctx.argc() == 2 && ctx.services.users.default_user()->nopass()) {
     return Status::Message(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
         "configuration is correct?");
   }
-  BASALT_RETURN_IF_ERROR(ctx.argc() == 2 ? Authenticate(ctx, kDefaultUser, ctx.arg(1))
-                                         : Authenticate(ctx, ctx.arg(1), ctx.arg(2)));
+  const std::string_view name = ctx.argc() == 2 ? kDefaultUserName : ctx.arg(1);
+  BASALT_RETURN_IF_ERROR(LogIn(ctx, name, ctx.argv.back()));
   ctx.reply.Ok();
   return Ok();
 }
@@ -97,8 +79,8 @@ Status Hello(CommandContext& ctx) {
       return Status::Message("ERR Syntax error in HELLO option '" + std::string(ctx.arg(i)) + "'");
     }
   }
-  if (has_auth) BASALT_RETURN_IF_ERROR(Authenticate(ctx, user, password));
-  if (!ctx.session.authenticated && !ctx.services.config.current().requirepass.empty()) {
+  if (has_auth) BASALT_RETURN_IF_ERROR(LogIn(ctx, user, password));
+  if (!ctx.session.authenticated) {
     return Status::Message(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
         "<pass> option can be used to "
@@ -161,12 +143,10 @@ Status Reset(CommandContext& ctx) {
     session.monitor = false;
     ctx.services.monitors.Remove(session.conn.id);
   }
-  session.user = kDefaultUser;
-  session.authenticated = ctx.services.config.current().requirepass.empty();
+  SetDefaultUser(ctx.services, session);
   info.db = 0;
   info.no_evict = info.no_touch = info.monitor = info.reply_off = false;
   info.SetName("");
-  info.SetUser(kDefaultUser);
   SetRespVersion(ctx, net::RespVersion::kResp2);
   ctx.reply.Simple("RESET");
   return Ok();
@@ -198,7 +178,8 @@ constexpr CommandSpec kCommands[] = {
      .handler = Echo},
     {.name = "hello",
      .arity = -1,
-     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy,
+     .flags =
+         kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy | kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .syntax = "[protover:integer [AUTH (username password)] [SETNAME clientname]]",
      .since = "6.0.0",
@@ -232,7 +213,7 @@ constexpr CommandSpec kCommands[] = {
     {.name = "reset",
      .arity = 1,
      .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdAllowBusy | kCmdImmediate |
-              kCmdForSubscribers,
+              kCmdForSubscribers | kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .since = "6.2.0",
      .complexity = "O(1)",

@@ -16,6 +16,7 @@
 #include "server/commands/tell_value.h"
 #include "server/config_table.h"
 #include "server/process_info.h"
+#include "server/scripting/scripting.h"
 #include "server/session.h"
 #include "server/value_digest.h"
 #include "storage/keyspace.h"
@@ -78,27 +79,30 @@ Status DigestValues(CommandContext& ctx) {
 // ---- keys ----
 
 // What the value takes in an RDB file, without its type.
-Status SerializedLength(CommandContext& ctx, uint64_t* bytes) {
+Status SerializedLength(CommandContext& ctx, storage::ReadView& view, uint64_t* bytes) {
   constexpr size_t kTypeBytes = 1;
   const ConfigSnapshot& config = ctx.services.config.current();
   storage::RdbWriter writer({.list_max_listpack_size = config.list_max_listpack_size,
                              .stream_node_max_bytes = config.stream_node_max_bytes,
                              .stream_node_max_entries = config.stream_node_max_entries});
-  BASALT_RETURN_IF_ERROR(TellWithoutUse(ctx.view(), ctx.db(), ctx.key(2), &writer));
+  BASALT_RETURN_IF_ERROR(TellWithoutUse(view, ctx.db(), ctx.key(2), &writer));
   *bytes = writer.TakePayload().size() - storage::kRdbFooterBytes - kTypeBytes;
   return Ok();
 }
 
 Status Object(CommandContext& ctx) {
+  // A key whose time has come is an object until somebody asks for it; this does not.
+  storage::ReadView before_all_time(ctx.services.storage, 0, storage::ReadTier::kDisk);
+  storage::ReadView& view = ctx.can_write() ? ctx.view() : before_all_time;
   storage::RecordPtr record;
-  const storage::Status status = PeekKey(ctx, ctx.view(), ctx.key(2), &record);
+  const storage::Status status = PeekKey(ctx, view, ctx.key(2), &record);
   if (status == storage::Status::kNotFound) return ErrorCode::kNoSuchKey;
   BASALT_RETURN_IF_ERROR(status);
   uint64_t idle_seconds = 0;
   uint8_t frequency = 0;
   if (!ctx.services.storage.AccessInfo(ctx.db(), ctx.key(2), &idle_seconds, &frequency)) idle_seconds = 0;
   uint64_t serialized = 0;
-  BASALT_RETURN_IF_ERROR(SerializedLength(ctx, &serialized));
+  BASALT_RETURN_IF_ERROR(SerializedLength(ctx, view, &serialized));
   // A value has no lasting address in memory; its key's place in the hash order on disk stands for one.
   const uint64_t place = ctx.key(2).hash;
   constexpr uint64_t kLruMask = 0xffffff;  // Redis' clock of last use has 24 bits of seconds
@@ -209,6 +213,12 @@ Status Sleep(CommandContext& ctx) {
 }
 
 bool IsOn(std::string_view flag) { return std::atoi(std::string(flag).c_str()) != 0; }
+
+Status SetDisableDenyScripts(CommandContext& ctx) {
+  ctx.services.scripting.AllowAllCommands(IsOn(ctx.arg(2)));
+  ctx.reply.Ok();
+  return Ok();
+}
 
 Status SetActiveExpire(CommandContext& ctx) {
   ctx.services.storage.SetActiveExpire(IsOn(ctx.arg(2)));
@@ -353,12 +363,13 @@ Status Help(CommandContext& ctx) {
       "    Write what is only in memory and log into data files.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether expired keys are removed before somebody asks for them.",
+      "SET-DISABLE-DENY-SCRIPTS <0|1>",
+      "    Whether scripts may call every command.",
       "SLEEP <seconds>",
       "    Keep one thread of the slow lane busy.",
       "STRINGMATCH-TEST",
       "    Match random patterns.",
       "AOF-FLUSH-SLEEP, CHANGE-REPL-ID, PAUSE-CRON, QUICKLIST-PACKED-THRESHOLD, REPLICATE, REPLYBUFFER, "
-      "SET-DISABLE-DENY-SCRIPTS,",
       "SET-SKIP-CHECKSUM-VALIDATION",
       "    Accepted for test suites; they change nothing.",
   };
@@ -399,7 +410,7 @@ constexpr Subcommand kSubcommands[] = {
     {"replybuffer", 4, 4, ReplyBuffer},
     {"segfault", 2, 2, Crash},
     {"set-active-expire", 3, 3, SetActiveExpire},
-    {"set-disable-deny-scripts", 3, 3, NoEffect},
+    {"set-disable-deny-scripts", 3, 3, SetDisableDenyScripts},
     {"set-skip-checksum-validation", 3, 3, NoEffect},
     {"sleep", 3, 3, Sleep},
     {"stringmatch-len", 2, kAny, StringMatchTest},

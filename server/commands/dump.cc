@@ -171,6 +171,12 @@ Status Restore(CommandContext& ctx) {
   if (!expired && (options.idle_seconds || options.frequency)) {
     ctx.txn().Enlist(std::make_shared<AccessSetter>(ctx, options));
   }
+  if (!expired) {
+    NotifyKey(ctx, kEventNew, "new", key.key);  // also when something was replaced
+    NotifyKey(ctx, kEventGeneric, "restore", key.key);
+  } else if (found == storage::Status::kOk) {
+    NotifyKey(ctx, kEventGeneric, "del", key.key);
+  }
   ctx.reply.Ok();
   return Ok();
 }

@@ -82,8 +82,10 @@ Status SetExpiry(CommandContext& ctx, TimeBase base, TimeUnit unit) {
   }
   if (expire_ms <= ctx.now_ms()) {
     ctx.txn().Erase(ctx.db(), key);
+    NotifyKey(ctx, kEventGeneric, "del", key.key);
   } else {
     BASALT_RETURN_IF_ERROR(storage::Keyspace::SetExpire(ctx.txn(), ctx.db(), key, expire_ms));
+    NotifyKey(ctx, kEventGeneric, "expire", key.key);
   }
   ctx.reply.Integer(1);
   return Ok();
@@ -100,7 +102,10 @@ Status Persist(CommandContext& ctx) {
   const storage::Status found = ctx.txn().GetRecord(ctx.db(), key, &record);
   if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
   const bool expires = found == storage::Status::kOk && record->expire_ms() != kNoExpire;
-  if (expires) BASALT_RETURN_IF_ERROR(storage::Keyspace::SetExpire(ctx.txn(), ctx.db(), key, kNoExpire));
+  if (expires) {
+    BASALT_RETURN_IF_ERROR(storage::Keyspace::SetExpire(ctx.txn(), ctx.db(), key, kNoExpire));
+    NotifyKey(ctx, kEventGeneric, "persist", key.key);
+  }
   ctx.reply.Integer(expires ? 1 : 0);
   return Ok();
 }

@@ -147,6 +147,7 @@ Status GeoAdd(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, items.size()));
   ZsetStore::AddOutcome outcome;
   BASALT_RETURN_IF_ERROR(ZsetStore::Add(ctx.txn(), ctx.db(), ctx.key(1), items, options, LimitsOf(ctx), &outcome));
+  if (outcome.added + outcome.updated > 0) NotifyKey(ctx, kEventZset, "zadd", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(outcome.added + (counts_changed ? outcome.updated : 0)));
   return Ok();
 }
@@ -427,6 +428,8 @@ Status Search::Store() {
   const storage::Encoding encoding =
       ZsetStore::EncodingOf(writer.count(), writer.longest_member_bytes(), LimitsOf(ctx_));
   BASALT_RETURN_IF_ERROR(writer.Finish(ctx_.db(), target, encoding, storage::kNoExpire));
+  const std::string_view event = form_ == Form::kSearchStore ? "geosearchstore" : "georadiusstore";
+  NotifyStored(ctx_, kEventZset, event, target.key, found_.size());
   ctx_.reply.Integer(static_cast<int64_t>(found_.size()));
   return Ok();
 }

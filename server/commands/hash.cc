@@ -31,7 +31,9 @@ Status SetFields(CommandContext& ctx, uint64_t* added) {
   uint64_t bytes = 0;
   for (const std::string_view each : pairs) bytes += each.size();
   BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, bytes));
-  return HashStore::Set(ctx.txn(), ctx.db(), ctx.key(1), pairs, HashLimitsOf(ctx), added);
+  BASALT_RETURN_IF_ERROR(HashStore::Set(ctx.txn(), ctx.db(), ctx.key(1), pairs, HashLimitsOf(ctx), added));
+  NotifyKey(ctx, kEventHash, "hset", ctx.arg(1));
+  return Ok();
 }
 
 Status HSet(CommandContext& ctx) {
@@ -53,6 +55,7 @@ Status HSetNx(CommandContext& ctx) {
   bool added = false;
   BASALT_RETURN_IF_ERROR(
       HashStore::SetIfAbsent(ctx.txn(), ctx.db(), ctx.key(1), ctx.arg(2), ctx.arg(3), HashLimitsOf(ctx), &added));
+  if (added) NotifyKey(ctx, kEventHash, "hset", ctx.arg(1));
   ctx.reply.Integer(added ? 1 : 0);
   return Ok();
 }
@@ -62,6 +65,7 @@ Status HDel(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, names.size()));
   uint64_t removed = 0;
   BASALT_RETURN_IF_ERROR(HashStore::Delete(ctx.txn(), ctx.db(), ctx.key(1), names, &removed));
+  if (removed > 0) NotifyRemoval(ctx, kEventHash, "hdel", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
 }
@@ -210,6 +214,7 @@ Status HIncrBy(CommandContext& ctx) {
   const char* end = std::to_chars(text, text + sizeof(text), number).ptr;
   BASALT_RETURN_IF_ERROR(
       HashStore::Update(ctx.txn(), ctx.db(), ctx.key(1), ctx.arg(2), {text, end}, HashLimitsOf(ctx)));
+  NotifyKey(ctx, kEventHash, "hincrby", ctx.arg(1));
   ctx.reply.Integer(number);
   return Ok();
 }
@@ -231,6 +236,7 @@ Status HIncrByFloat(CommandContext& ctx) {
   char text[kLongDoubleTextMax];
   const std::string_view result = FormatLongDouble(number, text);
   BASALT_RETURN_IF_ERROR(HashStore::Update(ctx.txn(), ctx.db(), ctx.key(1), ctx.arg(2), result, HashLimitsOf(ctx)));
+  NotifyKey(ctx, kEventHash, "hincrbyfloat", ctx.arg(1));
   ctx.reply.Bulk(result);
   return Ok();
 }

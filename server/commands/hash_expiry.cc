@@ -1,5 +1,6 @@
 #include "server/commands/hash_expiry.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,12 @@ Status SetExpiry(CommandContext& ctx, TimeBase base, TimeUnit unit) {
   std::vector<Outcome> outcomes;
   outcomes.reserve(fields.size());
   BASALT_RETURN_IF_ERROR(HashStore::Expire(ctx.txn(), ctx.db(), ctx.key(1), fields, expire_ms, condition, &outcomes));
+  const auto some = [&outcomes](Outcome outcome) { return std::ranges::find(outcomes, outcome) != outcomes.end(); };
+  if (some(Outcome::kDeleted)) {
+    NotifyRemoval(ctx, kEventHash, "hdel", ctx.arg(1));
+  } else if (some(Outcome::kSet)) {
+    NotifyKey(ctx, kEventHash, "hexpire", ctx.arg(1));
+  }
   ctx.reply.Array(outcomes.size());
   for (const Outcome outcome : outcomes) {
     switch (outcome) {
@@ -144,6 +151,8 @@ Status HPersist(CommandContext& ctx) {
   std::vector<Outcome> outcomes;
   outcomes.reserve(fields.size());
   BASALT_RETURN_IF_ERROR(HashStore::Persist(ctx.txn(), ctx.db(), ctx.key(1), fields, &outcomes));
+  const bool changed = std::ranges::find(outcomes, Outcome::kSet) != outcomes.end();
+  if (changed) NotifyKey(ctx, kEventHash, "hpersist", ctx.arg(1));
   ctx.reply.Array(outcomes.size());
   for (const Outcome outcome : outcomes) {
     ctx.reply.Integer(outcome == Outcome::kNoField ? kNoFieldAnswer

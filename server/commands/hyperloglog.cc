@@ -81,6 +81,7 @@ Status PfAdd(CommandContext& ctx) {
   if (changed) {
     sketch.hll.ForgetCardinality();
     BASALT_RETURN_IF_ERROR(StoreSketch(ctx, key, sketch));
+    NotifyKey(ctx, kEventString, "pfadd", key.key);
   }
   ctx.reply.Integer(changed ? 1 : 0);
   return Ok();
@@ -136,6 +137,7 @@ Status PfMerge(CommandContext& ctx) {
   }
   target.hll.ForgetCardinality();
   BASALT_RETURN_IF_ERROR(StoreSketch(ctx, ctx.key(1), target));
+  NotifyKey(ctx, kEventString, "pfadd", ctx.arg(1));
   ctx.reply.Ok();
   return Ok();
 }

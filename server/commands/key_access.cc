@@ -19,14 +19,13 @@ Status CheckLaneKeys(const CommandContext& ctx, size_t keys) {
 
 namespace {
 
-// A key of another type was found all the same.
-storage::Status Counted(CommandContext& ctx, storage::Status status) {
-  if (status == storage::Status::kOk || status == storage::Status::kWrongType) {
-    ++ctx.keyspace_hits;
-  } else if (status == storage::Status::kNotFound) {
-    ++ctx.keyspace_misses;
-  }
-  return status;
+// Whether the command took the key away.
+bool Removed(const CommandContext& ctx, const storage::WriteTxn& txn, std::string_view key) {
+  bool removed = false;
+  storage::VisitCommandChanges(txn, [&](const storage::CommandChange& change) {
+    if (change.db == ctx.db() && change.key.key == key) removed = change.existed && !change.exists;
+  });
+  return removed;
 }
 
 // Whether the reads of one lookup are uses of the key.
@@ -42,33 +41,71 @@ class UseScope {
 
 }  // namespace
 
+// A key of another type was found all the same.
+storage::Status CountLookup(CommandContext& ctx, const storage::HashedKey& key, storage::Status status) {
+  if (status == storage::Status::kOk || status == storage::Status::kWrongType) {
+    ++ctx.keyspace_hits;
+  } else if (status == storage::Status::kNotFound) {
+    ++ctx.keyspace_misses;
+    if (ctx.wake() != Wake::kTimeout) NotifyKey(ctx, kEventKeyMiss, "keymiss", key.key);  // else told before it waited
+  }
+  return status;
+}
+
 storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                           storage::RecordPtr* record) {
   const UseScope scope(view, !ctx.session.no_touch);
-  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+  return CountLookup(ctx, key, view.GetRecord(ctx.db(), key, record));
 }
 
 storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                              StringStore::Rows rows, storage::StringValue* value) {
   const UseScope scope(view, !ctx.session.no_touch);
-  return Counted(ctx, StringStore::Find(view, ctx.db(), key, rows, value));
+  return CountLookup(ctx, key, StringStore::Find(view, ctx.db(), key, rows, value));
 }
 
 storage::Status LookupCollection(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                                  storage::ValueType type, storage::RecordPtr* record) {
   const UseScope scope(view, !ctx.session.no_touch);
-  return Counted(ctx, storage::FindCollection(view, ctx.db(), key, type, record));
+  return CountLookup(ctx, key, storage::FindCollection(view, ctx.db(), key, type, record));
 }
 
 storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                         storage::RecordPtr* record) {
   const UseScope scope(view, false);
-  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+  return CountLookup(ctx, key, view.GetRecord(ctx.db(), key, record));
+}
+
+storage::Status InspectKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                           storage::RecordPtr* record) {
+  const UseScope scope(view, false);
+  const storage::Status status = view.GetRecord(ctx.db(), key, record);
+  ctx.keyspace_hits += status == storage::Status::kOk;
+  ctx.keyspace_misses += status == storage::Status::kNotFound;
+  return status;
 }
 
 storage::Status TouchKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                          storage::RecordPtr* record) {
-  return Counted(ctx, view.GetRecord(ctx.db(), key, record));
+  return CountLookup(ctx, key, view.GetRecord(ctx.db(), key, record));
+}
+
+void TellKeyEvent(CommandContext& ctx, KeyEventClass event_class, storage::DbIndex db, std::string_view event,
+                  std::string_view key) {
+  const uint32_t configured = ctx.services.config.current().notify_keyspace_events;
+  ctx.outbox.KeyEvent(configured, event_class, ctx.session.conn.id, db, event, key);
+}
+
+void NotifyRemoval(CommandContext& ctx, KeyEventClass event_class, std::string_view event, std::string_view key) {
+  if (!WantsKeyEvent(ctx, event_class | kEventGeneric)) return;
+  NotifyKey(ctx, event_class, event, key);
+  if (Removed(ctx, ctx.txn(), key)) NotifyKey(ctx, kEventGeneric, "del", key);
+}
+
+void NotifyStored(CommandContext& ctx, KeyEventClass event_class, std::string_view event, std::string_view key,
+                  uint64_t elements) {
+  if (elements > 0) return NotifyKey(ctx, event_class, event, key);
+  if (WantsKeyEvent(ctx, kEventGeneric) && Removed(ctx, ctx.txn(), key)) NotifyKey(ctx, kEventGeneric, "del", key);
 }
 
 Status ReplyStringRange(CommandContext& ctx, storage::ReadView& view, const storage::StringValue& value,

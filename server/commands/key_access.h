@@ -5,12 +5,14 @@
 #include <string_view>
 
 #include "server/command_context.h"
+#include "server/config_table.h"
+#include "server/key_events.h"
 #include "storage/string_store.h"
 
 namespace basalt {
 
-// How command families look keys up: in one place, because every lookup of a reading command counts as a keyspace hit
-// or miss.
+// How command families look keys up, in one place, because every lookup of a reading command counts as a keyspace hit
+// or miss; and how they tell of what they did to keys (keyspace notifications).
 
 // What one command may do in the fast lane, where it delays everyone behind it by about a millisecond at most.
 inline constexpr uint64_t kFastLaneBytesMax = 256 * 1024;
@@ -31,12 +33,39 @@ storage::Status LookupString(CommandContext& ctx, storage::ReadView& view, const
 storage::Status LookupCollection(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                                  storage::ValueType type, storage::RecordPtr* record);
 
-// As LookupKey, but not a use of the key: its idle time and frequency stay as they are (TTL, TYPE, EXISTS, OBJECT).
+// For lookups of a family's own: counts what was found, and tells of a miss. Answers the status.
+storage::Status CountLookup(CommandContext& ctx, const storage::HashedKey& key, storage::Status status);
+
+// As LookupKey, but not a use of the key: its idle time and frequency stay as they are (TTL, TYPE, EXISTS).
 storage::Status PeekKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                         storage::RecordPtr* record);
+// As PeekKey, and a miss is no event (OBJECT).
+storage::Status InspectKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
+                           storage::RecordPtr* record);
 // As LookupKey, and a use of the key even under CLIENT NO-TOUCH (TOUCH).
 storage::Status TouchKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,
                          storage::RecordPtr* record);
+
+// ---- keyspace notifications: as Redis has them, in its order. A config field is all they cost when nobody asked ----
+
+// `key` had the event; in the client's database, or in another one (MOVE, COPY).
+void TellKeyEvent(CommandContext& ctx, KeyEventClass event_class, storage::DbIndex db, std::string_view event,
+                  std::string_view key);
+inline bool WantsKeyEvent(const CommandContext& ctx, uint32_t classes) {
+  return WantsKeyEvent(ctx.services.config.current().notify_keyspace_events, classes);
+}
+inline void NotifyKey(CommandContext& ctx, KeyEventClass event_class, storage::DbIndex db, std::string_view event,
+                      std::string_view key) {
+  if (WantsKeyEvent(ctx, event_class)) TellKeyEvent(ctx, event_class, db, event, key);
+}
+inline void NotifyKey(CommandContext& ctx, KeyEventClass event_class, std::string_view event, std::string_view key) {
+  if (WantsKeyEvent(ctx, event_class)) TellKeyEvent(ctx, event_class, ctx.db(), event, key);
+}
+// Something was taken out of `key`; "del" follows if that was the last of it.
+void NotifyRemoval(CommandContext& ctx, KeyEventClass event_class, std::string_view event, std::string_view key);
+// A result of so many elements became the value of `key`; none: "del" if there was something before.
+void NotifyStored(CommandContext& ctx, KeyEventClass event_class, std::string_view event, std::string_view key,
+                  uint64_t elements);
 
 // Replies bytes [offset, offset + length) of a string as a bulk. REQUIRES: the range lies inside; found with
 // Rows::kNeeded.

@@ -33,6 +33,7 @@ Status Del(CommandContext& ctx) {
     if (found == storage::Status::kNotFound) continue;
     if (found != storage::Status::kOk) return found;
     ctx.txn().Erase(ctx.db(), key);
+    NotifyKey(ctx, kEventGeneric, "del", key.key);
     ++removed;
   }
   ctx.reply.Integer(removed);
@@ -78,6 +79,17 @@ Status FindForWrite(CommandContext& ctx, DbIndex db, const HashedKey& key, bool*
   return Ok();
 }
 
+// Redis removes what a target held before it adds what it gets: it is new, whatever it was.
+void NotifyReplaced(CommandContext& ctx, DbIndex db, std::string_view key) {
+  NotifyKey(ctx, kEventNew, db, "new", key);
+}
+
+void NotifyRenamed(CommandContext& ctx) {
+  NotifyReplaced(ctx, ctx.db(), ctx.arg(2));
+  NotifyKey(ctx, kEventGeneric, "rename_from", ctx.arg(1));
+  NotifyKey(ctx, kEventGeneric, "rename_to", ctx.arg(2));
+}
+
 Status Rename(CommandContext& ctx) {
   bool exists = false;
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), ctx.key(1), &exists));
@@ -85,6 +97,7 @@ Status Rename(CommandContext& ctx) {
   if (ctx.arg(1) != ctx.arg(2)) {
     BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), ctx.key(2), &exists));
     BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), ctx.key(1), ctx.db(), ctx.key(2)));
+    NotifyRenamed(ctx);
   }
   ctx.reply.Ok();
   return Ok();
@@ -97,6 +110,7 @@ Status RenameNx(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), ctx.key(2), &target_exists));  // also when it is the same key
   if (!target_exists) {
     BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), ctx.key(1), ctx.db(), ctx.key(2)));
+    NotifyRenamed(ctx);
   }
   ctx.reply.Integer(target_exists ? 0 : 1);
   return Ok();
@@ -123,7 +137,12 @@ Status Move(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, ctx.db(), key, &source_exists));
   BASALT_RETURN_IF_ERROR(FindForWrite(ctx, target_db, key, &target_exists));
   const bool moves = source_exists && !target_exists;
-  if (moves) BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), key, target_db, key));
+  if (moves) {
+    BASALT_RETURN_IF_ERROR(Keyspace::Rename(ctx.txn(), ctx.db(), key, target_db, key));
+    NotifyReplaced(ctx, target_db, key.key);
+    NotifyKey(ctx, kEventGeneric, "move_from", key.key);
+    NotifyKey(ctx, kEventGeneric, target_db, "move_to", key.key);
+  }
   ctx.reply.Integer(moves ? 1 : 0);
   return Ok();
 }
@@ -160,6 +179,8 @@ Status Copy(CommandContext& ctx) {
     const bool has_rows = source->header().object_id != 0;
     if (has_rows && !ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
     BASALT_RETURN_IF_ERROR(Keyspace::Copy(ctx.txn(), ctx.db(), ctx.key(1), options.db, ctx.key(2)));
+    NotifyReplaced(ctx, options.db, ctx.arg(2));
+    NotifyKey(ctx, kEventGeneric, options.db, "copy_to", ctx.arg(2));
   }
   ctx.reply.Integer(copies ? 1 : 0);
   return Ok();
@@ -382,7 +403,7 @@ constexpr CommandSpec kKeyspaceCommands[] = {
      .handler = Move},
     {.name = "keys",
      .arity = 2,
-     .flags = kCmdReadonly | kCmdSlowLane,
+     .flags = kCmdReadonly | kCmdReadsAllKeys | kCmdSlowLane,
      .group = CommandGroup::kGeneric,
      .syntax = "pattern:pattern",
      .since = "1.0.0",
@@ -393,7 +414,7 @@ constexpr CommandSpec kKeyspaceCommands[] = {
      .tips = {"request_policy:all_shards", "nondeterministic_output_order"}},
     {.name = "scan",
      .arity = -2,
-     .flags = kCmdReadonly,
+     .flags = kCmdReadonly | kCmdReadsAllKeys,
      .group = CommandGroup::kGeneric,
      .syntax = "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
      .since = "2.8.0",
@@ -404,7 +425,7 @@ constexpr CommandSpec kKeyspaceCommands[] = {
      .history = kScanHistory},
     {.name = "randomkey",
      .arity = 1,
-     .flags = kCmdReadonly,
+     .flags = kCmdReadonly | kCmdReadsAllKeys,
      .group = CommandGroup::kGeneric,
      .since = "1.0.0",
      .complexity = "O(1)",
@@ -413,7 +434,7 @@ constexpr CommandSpec kKeyspaceCommands[] = {
      .tips = {"request_policy:all_shards", "response_policy:special", "nondeterministic_output"}},
     {.name = "dbsize",
      .arity = 1,
-     .flags = kCmdReadonly | kCmdFast,
+     .flags = kCmdReadonly | kCmdReadsAllKeys | kCmdFast,
      .group = CommandGroup::kServer,
      .since = "1.0.0",
      .complexity = "O(1)",

@@ -78,6 +78,9 @@ bool FindIndex(int64_t index, uint64_t length, uint64_t* found) {
   return true;
 }
 
+std::string_view PushEvent(ListEnd end) { return end == ListEnd::kHead ? "lpush" : "rpush"; }
+std::string_view PopEvent(ListEnd end) { return end == ListEnd::kHead ? "lpop" : "rpop"; }
+
 // ---- pushing ----
 
 Status Push(CommandContext& ctx, ListEnd end, ListStore::IfAbsent if_absent) {
@@ -90,6 +93,7 @@ Status Push(CommandContext& ctx, ListEnd end, ListStore::IfAbsent if_absent) {
   const storage::Status status =
       ListStore::Push(ctx.txn(), ctx.db(), ctx.key(1), end, if_absent, elements, ListLimitsOf(ctx), &length);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (status == storage::Status::kOk) NotifyKey(ctx, kEventList, PushEvent(end), ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(length));
   return Ok();
 }
@@ -105,10 +109,13 @@ Status RPushX(CommandContext& ctx) { return Push(ctx, ListEnd::kTail, ListStore:
 Status PopAndReply(CommandContext& ctx, const HashedKey& key, const List& list, ListEnd end, uint64_t count) {
   BASALT_RETURN_IF_ERROR(list.packed() ? Ok() : CheckLaneKeys(ctx, std::min(count, list.count)));
   LaneBudget budget(ctx);
-  return ListStore::Pop(ctx.txn(), ctx.db(), key, list, end, count, ListLimitsOf(ctx), [&](std::string_view element) {
-    ctx.reply.Bulk(element);
-    return budget.Spend(element);
-  });
+  BASALT_RETURN_IF_ERROR(
+      ListStore::Pop(ctx.txn(), ctx.db(), key, list, end, count, ListLimitsOf(ctx), [&](std::string_view element) {
+        ctx.reply.Bulk(element);
+        return budget.Spend(element);
+      }));
+  NotifyRemoval(ctx, kEventList, PopEvent(end), key.key);
+  return Ok();
 }
 
 Status Pop(CommandContext& ctx, ListEnd end) {
@@ -312,6 +319,7 @@ Status LSet(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, ctx.arg(3).size()));
   status = ListStore::Set(ctx.txn(), ctx.db(), key, list, at, ctx.arg(3), ListLimitsOf(ctx));
   if (status != storage::Status::kOk) return status;
+  NotifyKey(ctx, kEventList, "lset", key.key);
   ctx.reply.Ok();
   return Ok();
 }
@@ -330,6 +338,7 @@ Status LInsert(CommandContext& ctx) {
   const storage::Status status =
       ListStore::Insert(ctx.txn(), ctx.db(), ctx.key(1), side, ctx.arg(3), ctx.arg(4), ListLimitsOf(ctx), &length);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (length > 0) NotifyKey(ctx, kEventList, "linsert", ctx.arg(1));
   ctx.reply.Integer(length);
   return Ok();
 }
@@ -341,6 +350,7 @@ Status LRem(CommandContext& ctx) {
   const storage::Status status =
       ListStore::Remove(ctx.txn(), ctx.db(), ctx.key(1), count, ctx.arg(3), ListLimitsOf(ctx), &removed);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (removed > 0) NotifyRemoval(ctx, kEventList, "lrem", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
 }
@@ -357,6 +367,7 @@ Status LTrim(CommandContext& ctx) {
     status = ListStore::Trim(ctx.txn(), ctx.db(), key, list, kept.first, kept.count, ListLimitsOf(ctx));
   }
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (status == storage::Status::kOk) NotifyRemoval(ctx, kEventList, "ltrim", key.key);
   ctx.reply.Ok();
   return Ok();
 }
@@ -670,6 +681,8 @@ Status MoveElement(CommandContext& ctx, std::string_view from, ListEnd from_end,
   if (status == storage::Status::kNotFound) return Ok();
   if (status != storage::Status::kOk) return status;
   *served = true;
+  NotifyKey(ctx, kEventList, PushEvent(to_end), to);
+  NotifyRemoval(ctx, kEventList, PopEvent(from_end), from);
   ctx.reply.Bulk(element);
   return Ok();
 }

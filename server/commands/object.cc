@@ -22,7 +22,7 @@ constexpr std::string_view kAdjustNote =
 
 // Answers null, with *found false, when there is no such key.
 Status FindObject(CommandContext& ctx, RecordPtr* record, bool* found) {
-  const storage::Status status = PeekKey(ctx, ctx.view(), ctx.key(2), record);
+  const storage::Status status = InspectKey(ctx, ctx.view(), ctx.key(2), record);
   *found = status == storage::Status::kOk;
   if (status == storage::Status::kNotFound) ctx.reply.Null();
   return *found || status == storage::Status::kNotFound ? Ok() : Status(status);

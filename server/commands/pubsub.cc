@@ -17,9 +17,6 @@ namespace {
 // More names than these are no work for the fast lane.
 constexpr size_t kFastNamesMax = 256;
 
-// Inside EXEC a confirmation is part of the reply.
-net::ReplyBuilder* Nested(CommandContext& ctx) { return ctx.deny_blocking ? &ctx.reply : nullptr; }
-
 // A subscriber has an output limit of its own, which holds for the first message already.
 void ApplyOutputLimit(CommandContext& ctx, bool was_subscribed) {
   const ClientInfo& client = *ctx.session.info;
@@ -34,7 +31,7 @@ Status Subscribe(CommandContext& ctx) {
     return Status::Message("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
   }
   const bool was_subscribed = ctx.session.info->subscribed();
-  ctx.services.pubsub.Subscribe(ctx.session, kind, ctx.argv.subspan(1), Nested(ctx));
+  ctx.services.pubsub.Subscribe(ctx.session, kind, ctx.argv.subspan(1), ctx.reply);
   ApplyOutputLimit(ctx, was_subscribed);
   return Ok();
 }
@@ -43,9 +40,9 @@ template <TopicKind kind>
 Status Unsubscribe(CommandContext& ctx) {
   const bool was_subscribed = ctx.session.info->subscribed();
   if (ctx.argc() == 1) {
-    ctx.services.pubsub.UnsubscribeAll(ctx.session, kind, Nested(ctx));
+    ctx.services.pubsub.UnsubscribeAll(ctx.session, kind, ctx.reply);
   } else {
-    ctx.services.pubsub.Unsubscribe(ctx.session, kind, ctx.argv.subspan(1), Nested(ctx));
+    ctx.services.pubsub.Unsubscribe(ctx.session, kind, ctx.argv.subspan(1), ctx.reply);
   }
   ApplyOutputLimit(ctx, was_subscribed);
   return Ok();
@@ -217,7 +214,7 @@ constexpr CommandSpec kCommands[] = {
      .handler = NumSub<TopicKind::kShardChannel>},
     {.name = "punsubscribe",
      .arity = -1,
-     .flags = kSubscriber | kCmdSentinel,
+     .flags = kSubscriber | kCmdAfterPushes | kCmdSentinel,
      .group = kGroup,
      .channels = ChannelSpec::All(Use::kUnsubscribe, true),
      .syntax = "[pattern:pattern…]",
@@ -263,7 +260,7 @@ constexpr CommandSpec kCommands[] = {
      .prepare = PrepareNames},
     {.name = "sunsubscribe",
      .arity = -1,
-     .flags = kSubscriber,
+     .flags = kSubscriber | kCmdAfterPushes,
      .group = kGroup,
      .keys = {KeySpec::Range(kKeyNotKey, 1, -1, 1)},
      .channels = ChannelSpec::All(Use::kUnsubscribe),
@@ -275,7 +272,7 @@ constexpr CommandSpec kCommands[] = {
      .prepare = PrepareNames},
     {.name = "unsubscribe",
      .arity = -1,
-     .flags = kSubscriber | kCmdSentinel,
+     .flags = kSubscriber | kCmdAfterPushes | kCmdSentinel,
      .group = kGroup,
      .channels = ChannelSpec::All(Use::kUnsubscribe),
      .syntax = "[channel…]",

@@ -26,9 +26,7 @@ Status Info(CommandContext& ctx) {
 }
 
 Status Time(CommandContext& ctx) {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  const int64_t now = ctx.now_us();
   ctx.reply.Array(2);
   ctx.reply.BulkInteger(now / 1000000);
   ctx.reply.BulkInteger(now % 1000000);

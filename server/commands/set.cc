@@ -62,6 +62,7 @@ Status SAdd(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, bytes));
   uint64_t added = 0;
   BASALT_RETURN_IF_ERROR(SetStore::Add(ctx.txn(), ctx.db(), ctx.key(1), ctx.argv.subspan(2), LimitsOf(ctx), &added));
+  if (added > 0) NotifyKey(ctx, kEventSet, "sadd", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(added));
   return Ok();
 }
@@ -70,15 +71,18 @@ Status SRem(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, ctx.argc() - 2));
   uint64_t removed = 0;
   BASALT_RETURN_IF_ERROR(SetStore::Remove(ctx.txn(), ctx.db(), ctx.key(1), ctx.argv.subspan(2), &removed));
+  if (removed > 0) NotifyRemoval(ctx, kEventSet, "srem", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
 }
 
 Status SMove(CommandContext& ctx) {
-  bool moved = false;
+  SetStore::MoveOutcome outcome;
   BASALT_RETURN_IF_ERROR(
-      SetStore::Move(ctx.txn(), ctx.db(), ctx.key(1), ctx.key(2), ctx.arg(3), LimitsOf(ctx), &moved));
-  ctx.reply.Integer(moved ? 1 : 0);
+      SetStore::Move(ctx.txn(), ctx.db(), ctx.key(1), ctx.key(2), ctx.arg(3), LimitsOf(ctx), &outcome));
+  if (outcome.found && ctx.arg(1) != ctx.arg(2)) NotifyRemoval(ctx, kEventSet, "srem", ctx.arg(1));
+  if (outcome.added) NotifyKey(ctx, kEventSet, "sadd", ctx.arg(2));
+  ctx.reply.Integer(outcome.found ? 1 : 0);
   return Ok();
 }
 
@@ -175,10 +179,13 @@ Status ParsePopCount(std::string_view text, uint64_t* count) {
 
 Status PopInto(CommandContext& ctx, uint64_t count) {
   net::ReplyBuilder& reply = ctx.reply;
-  return SetStore::Pop(ctx.txn(), ctx.db(), ctx.key(1), count, LimitsOf(ctx), [&reply](std::string_view member) {
-    reply.Bulk(member);
-    return true;
-  });
+  BASALT_RETURN_IF_ERROR(
+      SetStore::Pop(ctx.txn(), ctx.db(), ctx.key(1), count, LimitsOf(ctx), [&reply](std::string_view member) {
+        reply.Bulk(member);
+        return true;
+      }));
+  NotifyRemoval(ctx, kEventSet, "spop", ctx.arg(1));
+  return Ok();
 }
 
 Status SPop(CommandContext& ctx) {
@@ -299,12 +306,13 @@ Status ReplyAlgebra(CommandContext& ctx, SetAlgebra::Operation operation) {
   return Ok();
 }
 
-Status StoreAlgebra(CommandContext& ctx, SetAlgebra::Operation operation) {
+Status StoreAlgebra(CommandContext& ctx, SetAlgebra::Operation operation, std::string_view event) {
   std::vector<RecordPtr> sets;
   BASALT_RETURN_IF_ERROR(FindSets(ctx, ctx.txn(), 2, ctx.argc() - 2, &sets));
   BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, SetAlgebra::Cost(operation, sets)));
   uint64_t count = 0;
   BASALT_RETURN_IF_ERROR(SetAlgebra::Store(operation, ctx.txn(), ctx.db(), ctx.key(1), sets, LimitsOf(ctx), &count));
+  NotifyStored(ctx, kEventSet, event, ctx.arg(1), count);
   ctx.reply.Integer(static_cast<int64_t>(count));
   return Ok();
 }
@@ -312,9 +320,9 @@ Status StoreAlgebra(CommandContext& ctx, SetAlgebra::Operation operation) {
 Status SInter(CommandContext& ctx) { return ReplyAlgebra(ctx, SetAlgebra::Operation::kIntersect); }
 Status SUnion(CommandContext& ctx) { return ReplyAlgebra(ctx, SetAlgebra::Operation::kUnite); }
 Status SDiff(CommandContext& ctx) { return ReplyAlgebra(ctx, SetAlgebra::Operation::kSubtract); }
-Status SInterStore(CommandContext& ctx) { return StoreAlgebra(ctx, SetAlgebra::Operation::kIntersect); }
-Status SUnionStore(CommandContext& ctx) { return StoreAlgebra(ctx, SetAlgebra::Operation::kUnite); }
-Status SDiffStore(CommandContext& ctx) { return StoreAlgebra(ctx, SetAlgebra::Operation::kSubtract); }
+Status SInterStore(CommandContext& ctx) { return StoreAlgebra(ctx, SetAlgebra::Operation::kIntersect, "sinterstore"); }
+Status SUnionStore(CommandContext& ctx) { return StoreAlgebra(ctx, SetAlgebra::Operation::kUnite, "sunionstore"); }
+Status SDiffStore(CommandContext& ctx) { return StoreAlgebra(ctx, SetAlgebra::Operation::kSubtract, "sdiffstore"); }
 
 Status ParseInterCard(const CommandContext& ctx, size_t* keys, uint64_t* limit) {
   int64_t number;

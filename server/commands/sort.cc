@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/acl/categories.h"
+#include "server/acl/user.h"
 #include "server/client_registry.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
@@ -80,7 +81,13 @@ struct SortOptions {
   }
 };
 
-Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, SortOptions* options) {
+// BY and GET may name any key: whether the user may.
+enum class AnyKey : uint8_t { kAllowed, kDenied };
+
+Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, AnyKey any_key, SortOptions* options) {
+  const auto denied = [](std::string_view option) {
+    return Status::Message("ERR " + std::string(option) + " option of SORT denied due to insufficient ACL permissions.");
+  };
   for (size_t i = 2; i < argv.size(); ++i) {
     const size_t left = argv.size() - i - 1;
     if (EqualsIgnoreCase(argv[i], "ASC")) {
@@ -98,8 +105,10 @@ Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, 
       options->store_at = ++i;
     } else if (EqualsIgnoreCase(argv[i], "BY") && left >= 1) {
       options->by.assign(1, Pattern(argv[++i]));
+      if (options->by[0].names_keys() && any_key == AnyKey::kDenied) return denied("BY");
       options->keeps_order = options->keeps_order || !options->by[0].names_keys();  // a later BY does not undo it
     } else if (EqualsIgnoreCase(argv[i], "GET") && left >= 1) {
+      if (any_key == AnyKey::kDenied) return denied("GET");
       options->gets.emplace_back(argv[++i]);
     } else {
       return ErrorCode::kSyntax;
@@ -211,8 +220,9 @@ class Sort {
     if (options_.reads_other_keys() && ctx_.can_write() && !ctx_.txn().exclusive()) return ErrorCode::kNeedGate;
     view_.RequireSnapshot();
     BASALT_RETURN_IF_ERROR(Find());
-    if (options_.keeps_order && record_ != nullptr && record_->type() == ValueType::kSet && options_.stores()) {
-      // What is stored must not depend on how a set is kept.
+    if (options_.keeps_order && record_ != nullptr && record_->type() == ValueType::kSet &&
+        (options_.stores() || ctx_.in_script())) {
+      // What is stored must not depend on how a set is kept, nor what a script does.
       options_.keeps_order = false;
       options_.alpha = true;
       options_.by.clear();
@@ -416,6 +426,7 @@ class Sort {
     } else if (old != nullptr) {
       txn.Erase(ctx_.db(), destination);
     }
+    NotifyStored(ctx_, kEventList, "sortstore", destination.key, values.size());
     ctx_.reply.Integer(static_cast<int64_t>(values.size()));
     return Ok();
   }
@@ -433,9 +444,16 @@ class Sort {
   RecordPtr value_record_;
 };
 
+AnyKey MayReadAnyKey(const CommandContext& ctx) {
+  const UserPtr& user = ctx.session.user;
+  const bool allowed = user == nullptr || user->unrestricted() ||
+                       user->MayUseAnyKey(ctx.services.commands.Of(ctx.spec), ctx.argv, kKeyAccess);
+  return allowed ? AnyKey::kAllowed : AnyKey::kDenied;
+}
+
 Status SortCommand(CommandContext& ctx) {
   SortOptions options;
-  BASALT_RETURN_IF_ERROR(ParseSortOptions(ctx.argv, MayStore(ctx.spec), &options));
+  BASALT_RETURN_IF_ERROR(ParseSortOptions(ctx.argv, MayStore(ctx.spec), MayReadAnyKey(ctx), &options));
   return Sort(ctx, options).Run();
 }
 
@@ -445,7 +463,7 @@ Status SortCommand(CommandContext& ctx) {
 // and with other keys to read not before these are committed (that is what a reader without keys waits for).
 void PrepareSort(const PrepareInput& input, Preparation* preparation) {
   SortOptions options;
-  if (!ParseSortOptions(input.argv, MayStore(input.spec), &options).ok()) return;  // it will answer the error
+  if (!ParseSortOptions(input.argv, MayStore(input.spec), AnyKey::kAllowed, &options).ok()) return;  // it will answer the error
   if (options.stores()) {
     PrepareFromRow(input, preparation);
     if (options.reads_other_keys()) preparation->exclusive = preparation->slow = true;

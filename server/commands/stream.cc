@@ -122,11 +122,15 @@ Status XAdd(CommandContext& ctx) {
   const storage::StreamNodeLimits limits{.entries_max = static_cast<uint64_t>(config.stream_node_max_entries),
                                          .bytes_max = static_cast<uint64_t>(config.stream_node_max_bytes)};
   StreamId id;
+  uint64_t trimmed = 0;
   const storage::Status added = StreamStore::Add(
       ctx.txn(), ctx.db(), ctx.key(1), options.id, fields,
-      options.no_create ? StreamStore::IfMissing::kRefuse : StreamStore::IfMissing::kCreate, options.trim, limits, &id);
+      options.no_create ? StreamStore::IfMissing::kRefuse : StreamStore::IfMissing::kCreate, options.trim, limits, &id,
+      &trimmed);
   switch (added) {
     case storage::Status::kOk:
+      NotifyKey(ctx, kEventStream, "xadd", ctx.arg(1));
+      if (trimmed > 0) NotifyKey(ctx, kEventStream, "xtrim", ctx.arg(1));
       ReplyStreamId(ctx.reply, id);
       return Ok();
     case storage::Status::kNotFound:
@@ -149,6 +153,7 @@ Status XTrim(CommandContext& ctx) {
   uint64_t removed = 0;
   const storage::Status status = StreamStore::Trim(ctx.txn(), ctx.db(), ctx.key(1), options.trim, &removed);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (removed > 0) NotifyKey(ctx, kEventStream, "xtrim", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
 }
@@ -210,6 +215,7 @@ Status XDel(CommandContext& ctx) {
     BASALT_RETURN_IF_ERROR(ParseStreamIds(ctx.argv.subspan(2), &ids));
     BASALT_RETURN_IF_ERROR(CheckLaneKeys(ctx, ids.size()));
     BASALT_RETURN_IF_ERROR(StreamStore::Delete(ctx.txn(), ctx.db(), key, ids, &removed));
+    if (removed > 0) NotifyKey(ctx, kEventStream, "xdel", key.key);
   }
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
@@ -252,6 +258,7 @@ Status XSetId(CommandContext& ctx) {
   if (entries_added != -1) header.entries_added = static_cast<uint64_t>(entries_added);
   if (!max_deleted_id.zero()) header.max_deleted_id = max_deleted_id;
   StreamStore::PutHeader(ctx.txn(), ctx.db(), key, stream);
+  NotifyKey(ctx, kEventStream, "xsetid", key.key);
   ctx.reply.Ok();
   return Ok();
 }

@@ -95,10 +95,15 @@ storage::Status LookupStream(CommandContext& ctx, storage::ReadView& view, const
   view.CountAsUse(!ctx.session.no_touch);
   const storage::Status status = storage::StreamStore::Find(view, ctx.db(), key, rows, stream);
   view.CountAsUse(true);
-  if (status == storage::Status::kOk || status == storage::Status::kWrongType) {
-    ++ctx.keyspace_hits;
-  } else if (status == storage::Status::kNotFound) {
-    ++ctx.keyspace_misses;
+  return CountLookup(ctx, key, status);
+}
+
+storage::Status FindOrMakeConsumer(CommandContext& ctx, std::string_view key, std::string_view name,
+                                   storage::StreamGroupWriter* writer,
+                                   storage::StreamGroupWriter::Consumer* consumer) {
+  const storage::Status status = writer->FindConsumer(name, storage::StreamStore::IfMissing::kCreate, consumer);
+  if (status == storage::Status::kOk && writer->IsNew(*consumer)) {
+    NotifyKey(ctx, kEventStream, "xgroup-createconsumer", key);
   }
   return status;
 }

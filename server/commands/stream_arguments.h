@@ -8,6 +8,7 @@
 
 #include "server/command_context.h"
 #include "server/command_spec.h"
+#include "storage/stream_groups.h"
 #include "storage/stream_store.h"
 
 namespace basalt {
@@ -39,6 +40,11 @@ Status NoGroupOfKey(std::string_view group, std::string_view key);
 void ReplyStreamId(net::ReplyBuilder& reply, storage::StreamId id);
 // [id, [field, value, …]]. False: damaged.
 bool ReplyEntry(net::ReplyBuilder& reply, storage::StreamId id, const storage::StreamEntry& entry);
+
+// A consumer of the group of stream `key` that the writer has open, for a command that makes it when it is missing.
+storage::Status FindOrMakeConsumer(CommandContext& ctx, std::string_view key, std::string_view name,
+                                   storage::StreamGroupWriter* writer,
+                                   storage::StreamGroupWriter::Consumer* consumer);
 
 // How many entries a command may look at, and how many bytes it may reply, in the lane it runs in.
 class EntryBudget {

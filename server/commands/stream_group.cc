@@ -93,6 +93,7 @@ Status XGroupCreate(CommandContext& ctx) {
   writer.Create(ctx.arg(3), last_id, options.entries_read, &stream.header);
   BASALT_RETURN_IF_ERROR(writer.Finish());
   StreamStore::PutHeader(ctx.txn(), ctx.db(), key, stream);
+  NotifyKey(ctx, kEventStream, "xgroup-create", key.key);
   ctx.reply.Ok();
   return Ok();
 }
@@ -112,6 +113,7 @@ Status XGroupSetId(CommandContext& ctx) {
   group->last_id = last_id;
   group->entries_read = options.entries_read;
   BASALT_RETURN_IF_ERROR(writer.Finish());
+  NotifyKey(ctx, kEventStream, "xgroup-setid", ctx.arg(2));
   ctx.reply.Ok();
   return Ok();
 }
@@ -124,6 +126,7 @@ Status XGroupDestroy(CommandContext& ctx) {
   if (found) {
     BASALT_RETURN_IF_ERROR(writer.Destroy(&stream.header));
     StreamStore::PutHeader(ctx.txn(), ctx.db(), ctx.key(2), stream);  // also wakes who waits for the group
+    NotifyKey(ctx, kEventStream, "xgroup-destroy", ctx.arg(2));
   }
   ctx.reply.Integer(found ? 1 : 0);
   return Ok();
@@ -134,12 +137,10 @@ Status XGroupCreateConsumer(CommandContext& ctx) {
   StreamGroupWriter writer(ctx.txn(), stream);
   bool found = false;
   BASALT_RETURN_IF_ERROR(OpenGroup(ctx, &stream, &writer, IfNoGroup::kError, &found));
-  const uint64_t before = writer.group().consumers;
   StreamGroupWriter::Consumer consumer;
-  BASALT_RETURN_IF_ERROR(writer.FindConsumer(ctx.arg(4), StreamStore::IfMissing::kCreate, &consumer));
-  const bool created = writer.group().consumers != before;
+  BASALT_RETURN_IF_ERROR(FindOrMakeConsumer(ctx, ctx.arg(2), ctx.arg(4), &writer, &consumer));
   BASALT_RETURN_IF_ERROR(writer.Finish());
-  ctx.reply.Integer(created ? 1 : 0);
+  ctx.reply.Integer(writer.IsNew(consumer) ? 1 : 0);
   return Ok();
 }
 
@@ -155,6 +156,7 @@ Status XGroupDelConsumer(CommandContext& ctx) {
     BASALT_RETURN_IF_ERROR(status);
     BASALT_RETURN_IF_ERROR(writer.RemoveConsumer(consumer, &pending));
     BASALT_RETURN_IF_ERROR(writer.Finish());
+    NotifyKey(ctx, kEventStream, "xgroup-delconsumer", ctx.arg(2));
   }
   ctx.reply.Integer(static_cast<int64_t>(pending));
   return Ok();
@@ -438,7 +440,7 @@ Status XClaim(CommandContext& ctx) {
 
   if (options.last_id > writer.group().last_id) writer.MutableGroup()->last_id = options.last_id;
   StreamGroupWriter::Consumer consumer;
-  BASALT_RETURN_IF_ERROR(writer.FindConsumer(ctx.arg(3), StreamStore::IfMissing::kCreate, &consumer));
+  BASALT_RETURN_IF_ERROR(FindOrMakeConsumer(ctx, ctx.arg(1), ctx.arg(3), &writer, &consumer));
   writer.SetSeen(consumer);
   const auto at = ctx.reply.Mark();
   uint64_t entries = 0;
@@ -483,7 +485,7 @@ Status XAutoClaim(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(OpenGroupForWrite(ctx, &stream, &writer, &found));
   if (!found) return NoGroup(ctx.arg(1), ctx.arg(2));
   StreamGroupWriter::Consumer consumer;
-  BASALT_RETURN_IF_ERROR(writer.FindConsumer(ctx.arg(3), StreamStore::IfMissing::kCreate, &consumer));
+  BASALT_RETURN_IF_ERROR(FindOrMakeConsumer(ctx, ctx.arg(1), ctx.arg(3), &writer, &consumer));
   writer.SetSeen(consumer);
 
   net::ReplyBuilder& reply = ctx.reply;

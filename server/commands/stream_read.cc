@@ -45,6 +45,9 @@ Status ParseReadOptions(const CommandContext& ctx, Reader reader, ReadOptions* o
     const std::string_view word = ctx.arg(i);
     const size_t more = ctx.argc() - i - 1;
     if (more >= 1 && EqualsIgnoreCase(word, "BLOCK")) {
+      if (ctx.in_script()) {
+        return Status::Message("ERR " + std::string(ctx.arg(0)) + " command is not allowed with BLOCK option from scripts");
+      }
       BASALT_RETURN_IF_ERROR(ParseBlockMilliseconds(ctx, ctx.arg(++i), &options->block_ms.emplace()));
     } else if (more >= 1 && EqualsIgnoreCase(word, "COUNT")) {
       int64_t count;
@@ -152,6 +155,9 @@ Status XRead(CommandContext& ctx) {
   StreamsReply reply(ctx.reply);
   for (size_t i = 0; i < options.streams; ++i) {
     const Stream& stream = streams[i];
+    // Redis looks again.
+    (void)CountLookup(ctx, ctx.key(options.keys_at + i),
+                      stream.record != nullptr ? storage::Status::kOk : storage::Status::kNotFound);
     if (stream.header.length == 0 || stream.header.last_entry <= behind[i]) continue;
     reply.Key(ctx.arg(options.keys_at + i));
     StreamId first = behind[i];
@@ -279,6 +285,7 @@ Status XReadGroup(CommandContext& ctx) {
   StreamsReply reply(ctx.reply);
   for (size_t i = 0; i < options.streams; ++i) {
     GroupRead& read = reads[i];
+    (void)CountLookup(ctx, ctx.key(options.keys_at + i), storage::Status::kOk);  // Redis looks again
     // Named before: the group has moved on.
     for (size_t j = 0; j < i; ++j) {
       if (ctx.arg(options.keys_at + j) == ctx.arg(options.keys_at + i)) {
@@ -287,7 +294,8 @@ Status XReadGroup(CommandContext& ctx) {
       }
     }
     StreamGroupWriter::Consumer consumer;
-    BASALT_RETURN_IF_ERROR(read.writer.FindConsumer(options.consumer, StreamStore::IfMissing::kCreate, &consumer));
+    BASALT_RETURN_IF_ERROR(
+        FindOrMakeConsumer(ctx, ctx.arg(options.keys_at + i), options.consumer, &read.writer, &consumer));
     read.writer.SetSeen(consumer);
     const StreamId delivered = read.writer.group().last_id;
     if (read.history) {

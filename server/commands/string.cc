@@ -107,7 +107,10 @@ Status SetWithOptions(CommandContext& ctx, size_t key_at, std::string_view value
   *outcome = (options.nx && exists) || (options.xx && !exists) ? SetOutcome::kRefused : SetOutcome::kSet;
   if (*outcome == SetOutcome::kRefused) return Ok();
   if (options.keep_ttl && exists) expire_ms = old.record->expire_ms();
-  return StringStore::Set(ctx.txn(), ctx.db(), key, value, expire_ms);
+  BASALT_RETURN_IF_ERROR(StringStore::Set(ctx.txn(), ctx.db(), key, value, expire_ms));
+  NotifyKey(ctx, kEventString, "set", key.key);
+  if (options.form != ExpireForm::kNone) NotifyKey(ctx, kEventGeneric, "expire", key.key);
+  return Ok();
 }
 
 Status Set(CommandContext& ctx) {
@@ -149,6 +152,7 @@ Status SetPairs(CommandContext& ctx) {
     const storage::Status found = ctx.txn().GetRecord(ctx.db(), key, &old);
     if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
     BASALT_RETURN_IF_ERROR(StringStore::Set(ctx.txn(), ctx.db(), key, ctx.arg(i + 1), kNoExpire));
+    NotifyKey(ctx, kEventString, "set", key.key);
   }
   return Ok();
 }
@@ -212,8 +216,10 @@ Status GetEx(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(ReplyString(ctx, ctx.txn(), value));
   if (expire_ms != kNoExpire && expire_ms <= ctx.now_ms()) {
     ctx.txn().Erase(ctx.db(), key);
+    NotifyKey(ctx, kEventGeneric, "del", key.key);
   } else if (expire_ms != kNoExpire || (options.persist && value.record->expire_ms() != kNoExpire)) {
-    return storage::Keyspace::SetExpire(ctx.txn(), ctx.db(), key, expire_ms);
+    BASALT_RETURN_IF_ERROR(storage::Keyspace::SetExpire(ctx.txn(), ctx.db(), key, expire_ms));
+    NotifyKey(ctx, kEventGeneric, options.persist ? "persist" : "expire", key.key);
   }
   return Ok();
 }
@@ -229,6 +235,7 @@ Status GetDel(CommandContext& ctx) {
   if (found != storage::Status::kOk) return found;
   BASALT_RETURN_IF_ERROR(ReplyString(ctx, ctx.txn(), value));
   ctx.txn().Erase(ctx.db(), key);
+  NotifyKey(ctx, kEventGeneric, "del", key.key);
   return Ok();
 }
 
@@ -294,6 +301,7 @@ Status SetRange(CommandContext& ctx) {
     BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, bytes.size()));
     BASALT_RETURN_IF_ERROR(
         StringStore::SetRange(ctx.txn(), ctx.db(), key, static_cast<uint64_t>(offset), bytes, &length));
+    NotifyKey(ctx, kEventString, "setrange", key.key);
   }
   ctx.reply.Integer(static_cast<int64_t>(length));
   return Ok();
@@ -303,6 +311,7 @@ Status Append(CommandContext& ctx) {
   BASALT_RETURN_IF_ERROR(CheckLaneBytes(ctx, ctx.arg(2).size()));
   uint64_t length = 0;
   BASALT_RETURN_IF_ERROR(StringStore::Append(ctx.txn(), ctx.db(), ctx.key(1), ctx.arg(2), &length));
+  NotifyKey(ctx, kEventString, "append", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(length));
   return Ok();
 }
@@ -325,6 +334,7 @@ Status IncrementBy(CommandContext& ctx, int64_t delta) {
   char text[24];
   const char* end = std::to_chars(text, text + sizeof(text), number).ptr;
   BASALT_RETURN_IF_ERROR(StringStore::Set(ctx.txn(), ctx.db(), key, {text, end}, expire_ms));
+  NotifyKey(ctx, kEventString, "incrby", key.key);
   ctx.reply.Integer(number);
   return Ok();
 }
@@ -370,6 +380,7 @@ Status IncrByFloat(CommandContext& ctx) {
   const storage::Encoding natural = StringStore::EncodingOf(result);
   const storage::Encoding encoding = natural == storage::Encoding::kInt ? storage::Encoding::kEmbstr : natural;
   BASALT_RETURN_IF_ERROR(SetStringAs(ctx, key, result, expire_ms, encoding));
+  NotifyKey(ctx, kEventString, "incrbyfloat", key.key);
   ctx.reply.Bulk(result);
   return Ok();
 }

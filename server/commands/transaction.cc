@@ -1,11 +1,15 @@
 #include <iterator>
+#include <optional>
+#include <vector>
 
+#include "server/acl/permission.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/session.h"
+#include "server/stats.h"
 #include "server/watch_table.h"
 
 namespace basalt {
@@ -119,11 +123,17 @@ Status Exec(CommandContext& ctx) {
   session.in_multi = false;  // for the commands that ask (MULTI state is not theirs)
   const storage::DbIndex db = session.db;
   std::vector<std::vector<std::string_view>> argvs;
-  std::vector<NestedCall> calls(session.queued.size());
+  std::vector<std::optional<NestedCall>> calls;  // none: denied
   for (const QueuedCommand& queued : session.queued) {
-    argvs.emplace_back(queued.args.begin(), queued.args.end());
-    const Status status =
-        ctx.services.executor.RunNested(ctx, *queued.command, argvs.back(), &calls[argvs.size() - 1]);
+    std::vector<std::string_view>& argv = argvs.emplace_back(queued.args.begin(), queued.args.end());
+    std::optional<NestedCall>& call = calls.emplace_back();
+    if (const Status denied = CheckPermission(ctx.services, session, *queued.command, argv, AclContext::kExec); !denied.ok()) {
+      ctx.services.stats.RecordError(denied.text());
+      ctx.reply.Error(denied.text());
+      continue;
+    }
+    net::ReplyBuilder reply(&ctx.reply.buffer(), session.resp);  // HELLO may have changed the version
+    const Status status = ctx.services.executor.RunNested(ctx, *queued.command, argv, reply, &call.emplace());
     if (!status.ok()) {  // to be run again, from the beginning
       session.db = db;
       session.in_multi = true;
@@ -132,7 +142,7 @@ Status Exec(CommandContext& ctx) {
   }
   // Only now: what has to run again elsewhere has not happened yet.
   for (size_t i = 0; i < calls.size(); ++i) {
-    ctx.services.executor.Account(session, *session.queued[i].command, argvs[i], calls[i]);
+    if (calls[i]) ctx.services.executor.Account(session, *session.queued[i].command, argvs[i], *calls[i]);
   }
   session.DiscardTransaction();
   Unwatch(ctx);

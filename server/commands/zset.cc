@@ -97,6 +97,9 @@ Status AddItems(CommandContext& ctx, const AddArguments& arguments) {
   BASALT_RETURN_IF_ERROR(
       ZsetStore::Add(ctx.txn(), ctx.db(), ctx.key(1), items, arguments.options, ZsetLimitsOf(ctx), &outcome));
   if (outcome.nan) return Status::Message("ERR resulting score is not a number (NaN)");
+  if (outcome.added + outcome.updated > 0) {
+    NotifyKey(ctx, kEventZset, arguments.options.incr ? "zincr" : "zadd", ctx.arg(1));
+  }
   if (!arguments.options.incr) {
     ctx.reply.Integer(static_cast<int64_t>(outcome.added + (arguments.count_changed ? outcome.updated : 0)));
   } else if (outcome.processed) {
@@ -128,6 +131,7 @@ Status ZRem(CommandContext& ctx) {
   uint64_t removed = 0;
   const storage::Status status = ZsetStore::Remove(ctx.txn(), ctx.db(), ctx.key(1), ctx.argv.subspan(2), &removed);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (removed > 0) NotifyRemoval(ctx, kEventZset, "zrem", ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
 }

@@ -121,12 +121,13 @@ Status AnswerMembers(CommandContext& ctx, Operation operation) {
   return Ok();
 }
 
-Status StoreMembers(CommandContext& ctx, Operation operation) {
+Status StoreMembers(CommandContext& ctx, Operation operation, std::string_view event) {
   Combination combination{.operation = operation, .result = Result::kStored};
   BASALT_RETURN_IF_ERROR(Prepare(ctx, 2, &combination));
   uint64_t count = 0;
   BASALT_RETURN_IF_ERROR(ZsetAlgebra::Store(operation, combination.aggregate, ctx.txn(), ctx.db(), ctx.key(1),
                                             combination.inputs, ZsetLimitsOf(ctx), &count));
+  NotifyStored(ctx, kEventZset, event, ctx.arg(1), count);
   ctx.reply.Integer(static_cast<int64_t>(count));
   return Ok();
 }
@@ -136,9 +137,9 @@ Status StoreMembers(CommandContext& ctx, Operation operation) {
 Status ZUnion(CommandContext& ctx) { return AnswerMembers(ctx, Operation::kUnite); }
 Status ZInter(CommandContext& ctx) { return AnswerMembers(ctx, Operation::kIntersect); }
 Status ZDiff(CommandContext& ctx) { return AnswerMembers(ctx, Operation::kSubtract); }
-Status ZUnionStore(CommandContext& ctx) { return StoreMembers(ctx, Operation::kUnite); }
-Status ZInterStore(CommandContext& ctx) { return StoreMembers(ctx, Operation::kIntersect); }
-Status ZDiffStore(CommandContext& ctx) { return StoreMembers(ctx, Operation::kSubtract); }
+Status ZUnionStore(CommandContext& ctx) { return StoreMembers(ctx, Operation::kUnite, "zunionstore"); }
+Status ZInterStore(CommandContext& ctx) { return StoreMembers(ctx, Operation::kIntersect, "zinterstore"); }
+Status ZDiffStore(CommandContext& ctx) { return StoreMembers(ctx, Operation::kSubtract, "zdiffstore"); }
 
 Status ZInterCard(CommandContext& ctx) {
   Combination combination{.operation = Operation::kIntersect, .result = Result::kCount};

@@ -35,8 +35,10 @@ Status Take(CommandContext& ctx, size_t key_at, End end, uint64_t count, uint64_
   };
   const storage::MemberVisitor visit(answer);
   uint64_t removed = 0;
-  return ZsetStore::RemoveRange(ctx.txn(), ctx.db(), ctx.key(key_at), range,
-                                min ? ScanOrder::kForward : ScanOrder::kBackward, &visit, &removed);
+  BASALT_RETURN_IF_ERROR(ZsetStore::RemoveRange(ctx.txn(), ctx.db(), ctx.key(key_at), range,
+                                                min ? ScanOrder::kForward : ScanOrder::kBackward, &visit, &removed));
+  NotifyRemoval(ctx, kEventZset, min ? "zpopmin" : "zpopmax", ctx.arg(key_at));
+  return Ok();
 }
 
 // The first of the keys that is there: its argument, 0 when none is, and how many members it has.

@@ -209,6 +209,7 @@ Status ZRangeStore(CommandContext& ctx) {
           ? ZsetStore::EncodingOf(result.count(), result.longest_member_bytes(), ZsetLimitsOf(ctx))
           : storage::Encoding::kSkiplist;
   BASALT_RETURN_IF_ERROR(result.Finish(ctx.db(), ctx.key(1), encoding, storage::kNoExpire));
+  NotifyStored(ctx, kEventZset, "zrangestore", ctx.arg(1), result.count());
   ctx.reply.Integer(static_cast<int64_t>(result.count()));
   return Ok();
 }
@@ -274,11 +275,12 @@ Status ZRevRank(CommandContext& ctx) { return AnswerRank(ctx, Direction::kRevers
 
 namespace {
 
-Status RemoveRange(CommandContext& ctx, const ZsetRange& range) {
+Status RemoveRange(CommandContext& ctx, const ZsetRange& range, std::string_view event) {
   uint64_t removed = 0;
   const storage::Status status =
       ZsetStore::RemoveRange(ctx.txn(), ctx.db(), ctx.key(1), range, ScanOrder::kForward, nullptr, &removed);
   if (status != storage::Status::kOk && status != storage::Status::kNotFound) return status;
+  if (removed > 0) NotifyRemoval(ctx, kEventZset, event, ctx.arg(1));
   ctx.reply.Integer(static_cast<int64_t>(removed));
   return Ok();
 }
@@ -293,19 +295,19 @@ Status ZRemRangeByRank(CommandContext& ctx) {
   if (found != storage::Status::kOk && found != storage::Status::kNotFound) return found;
   ZsetRange range = ZsetRange::Ranks(1, 0);
   if (record != nullptr) ClampIndexes(start, end, ZsetStore::Count(*record), &range.first, &range.last);
-  return RemoveRange(ctx, range);
+  return RemoveRange(ctx, range, "zremrangebyrank");
 }
 
 Status ZRemRangeByScore(CommandContext& ctx) {
   ZsetRange range;
   BASALT_RETURN_IF_ERROR(ParseScoreRange(ctx.arg(2), ctx.arg(3), &range));
-  return RemoveRange(ctx, range);
+  return RemoveRange(ctx, range, "zremrangebyscore");
 }
 
 Status ZRemRangeByLex(CommandContext& ctx) {
   ZsetRange range;
   BASALT_RETURN_IF_ERROR(ParseLexRange(ctx.arg(2), ctx.arg(3), &range));
-  return RemoveRange(ctx, range);
+  return RemoveRange(ctx, range, "zremrangebylex");
 }
 
 }  // namespace basalt

@@ -21,11 +21,19 @@ struct Script {
   uint32_t flags = kScriptCompat;  // ScriptFlag
 };
 
+// Of Lua's states.
+struct InterpreterMemory {
+  uint64_t script_bytes = 0, function_bytes = 0;
+};
+
 // One Lua 5.1 state, sandboxed as Redis' own, and what it has compiled so far (by digest, or by the library's version),
 // within a limit. Owner: one pool thread; that thread only.
 class Interpreter {
  public:
-  Interpreter();
+  // A script that needs more ends with an error.
+  static constexpr size_t kMemoryBytesMax = 256 * 1024 * 1024;
+
+  explicit Interpreter(size_t memory_bytes_max = kMemoryBytesMax);
   ~Interpreter();
 
   // The flags of the shebang line, or Redis' error ("ERR Unexpected flag in script shebang: …", …). No Lua involved.
@@ -45,7 +53,10 @@ class Interpreter {
   // Runs a library's code and fills in the functions it registers: FUNCTION LOAD's errors.
   Status LoadLibrary(FunctionLibrary* library);
 
-  uint64_t memory_bytes() const;  // INFO used_memory_lua, used_memory_vm_*
+  // Where the last run stood when it was unwound, for the error of a killed script: "@user_script:3". Empty: unknown.
+  std::string_view stopped_at() const;
+
+  InterpreterMemory memory() const;  // INFO used_memory_vm_*; any thread
 
  private:
   class Impl;

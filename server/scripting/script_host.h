@@ -38,6 +38,10 @@ class ScriptHost {
   static constexpr int kTickInstructions = 100'000;
   virtual bool MustUnwind() = 0;
 
+  // An error is in the script's result: its own, one it returns, or one it was given by Call and passes on (then
+  // `counted`: the statistics have it already, Redis' ignore_error_stats_update). Called as it is written to the reply.
+  virtual void OnErrorReply(std::string_view line, bool counted) = 0;
+
   // redis.acl_check_cmd. False in *known: no such command.
   virtual bool MayRun(std::span<const std::string_view> argv, bool* known) = 0;
 };

@@ -19,7 +19,7 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 import script as scripts  # noqa: E402
-from resp import Client, Closed, encode  # noqa: E402
+from resp import Client, Closed, Reply, encode  # noqa: E402
 from server import Server, StartError  # noqa: E402
 
 READ_SECONDS = 10
@@ -30,6 +30,17 @@ RECORD_VERSION = "7.2"
 
 class Failure(Exception):
     pass
+
+
+def read_messages(client):
+    """The messages that a subscribed client has been sent so far: "channel message". PING's answer stands behind them."""
+    client.send("PING")
+    messages = []
+    while True:
+        reply = client.read()
+        if reply.value == b"PONG" or reply.value[0].value == b"pong":
+            return messages
+        messages.append(b" ".join(item.value for item in reply.value[-2:]).decode("latin-1"))
 
 
 class Run:
@@ -93,7 +104,7 @@ class Run:
             handler = getattr(self, "do_" + name, None)
             if handler is None:
                 raise scripts.ScriptError("unknown directive !%s" % name)
-            if step.reply_lines and name != "read":
+            if step.reply_lines and name not in ("read", "messages"):
                 raise scripts.ScriptError("!%s has no reply" % name)
             handler(step, rest)
             return
@@ -178,6 +189,10 @@ class Run:
     def do_read(self, step, rest):
         expected = scripts.parse_expected(step.reply_lines)
         self.compare(step, expected, self.client(step.client).read())
+
+    def do_messages(self, step, rest):
+        messages = [Reply("$", message.encode("latin-1")) for message in read_messages(self.client(step.client))]
+        self.compare(step, scripts.parse_expected(step.reply_lines), Reply("*", messages))
 
     def do_silent(self, step, rest):
         client = self.client(step.client)

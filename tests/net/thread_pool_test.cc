@@ -110,6 +110,21 @@ TEST(ThreadPoolTest, AThreadTakesItsShareAtMostSixteen) {
   EXPECT_GT(pool.Stats(Lane::kFast).queue_wait_ns_max, 0u);
 }
 
+TEST(ThreadPoolTest, ABatchMayGoToAnotherLaneWithoutACommandLeft) {
+  CountingHandler handler;
+  std::atomic<int> slow{0};
+  handler.on_execute = [&](size_t n, Lane lane, int) {
+    if (lane == Lane::kSlow) slow += static_cast<int>(n);
+  };
+  ThreadPool pool(1, 1, &handler);
+  pool.Start();
+  BatchPtr batch = Work();
+  batch->next = static_cast<uint32_t>(batch->commands.size());
+  ASSERT_TRUE(batch->finished());
+  pool.Submit(std::move(batch), Lane::kSlow);
+  EXPECT_TRUE(Eventually([&] { return slow == 1; }));
+}
+
 TEST(ThreadPoolTest, OneSubmitWakesOneThreadWhichWakesTheNext) {
   CountingHandler handler;
   Gate gate;
@@ -193,6 +208,46 @@ TEST(ThreadPoolTest, NothingIsLostUnderManySubmitters) {
   }
   for (std::thread& submitter : submitters) submitter.join();
   EXPECT_TRUE(Eventually([&] { return handler.executed == 4 * 400 * (1 + 2 + 3 + 4 + 5); }));
+}
+
+TEST(ThreadPoolTest, AStandInServesTheLaneWhileItsThreadIsHeldAndEndsWhenDismissed) {
+  CountingHandler handler;
+  Gate gate;
+  std::atomic<int> stand_in{-1};
+  handler.on_execute = [&](size_t, Lane lane, int thread) {
+    if (lane == Lane::kFast && thread == 0) gate.Wait();
+    if (thread >= 2) stand_in = thread;
+  };
+  ThreadPool pool(1, 1, &handler);
+  EXPECT_FALSE(pool.AddStandIn(Lane::kFast)) << "before the start";
+  pool.Start();
+  pool.Submit(Work(), Lane::kFast);
+  gate.AwaitWaiting(1);
+  pool.Submit(Work(), Lane::kFast);
+  ASSERT_TRUE(pool.AddStandIn(Lane::kFast));
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 1; })) << "nobody executed what came behind the held thread";
+  EXPECT_EQ(stand_in, 2) << "a thread number of its own";
+  pool.DismissStandIn(Lane::kFast);
+  gate.Open();
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 2; }));
+  // The number is free again, however often.
+  for (int i = 0; i < 3 * ThreadPool::kStandInsMax; ++i) {
+    EXPECT_TRUE(Eventually([&] { return pool.AddStandIn(Lane::kSlow); }));
+    pool.DismissStandIn(Lane::kSlow);
+  }
+  for (int i = 0; i < 100; ++i) pool.Submit(Work(), i % 2 == 0 ? Lane::kFast : Lane::kSlow);
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 102; }));
+  pool.Stop();
+}
+
+TEST(ThreadPoolTest, ThereIsALimitToStandIns) {
+  CountingHandler handler;
+  ThreadPool pool(1, 1, &handler);
+  pool.Start();
+  for (int i = 0; i < ThreadPool::kStandInsMax; ++i) EXPECT_TRUE(pool.AddStandIn(Lane::kSlow));
+  EXPECT_FALSE(pool.AddStandIn(Lane::kSlow));
+  pool.Stop();
+  EXPECT_FALSE(pool.AddStandIn(Lane::kSlow)) << "after the end";
 }
 
 }  // namespace

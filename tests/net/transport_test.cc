@@ -350,6 +350,27 @@ TEST(TransportTest, PeriodicTasksAndTunablesAtRunTime) {
   EXPECT_EQ(server.handler.last_reason, CloseReason::kIdle);
 }
 
+// More clients than a worker writes to in one round.
+TEST(TransportTest, OneEventReachesManyClients) {
+  constexpr size_t kClients = 300;
+  TestServer server;
+  server.Start();
+  std::vector<TestClient> clients;
+  auto conns = std::make_shared<std::vector<ConnId>>();
+  for (size_t i = 0; i < kClients; ++i) {
+    clients.push_back(server.Client());
+    ASSERT_EQ(clients.back().Ask("PING\r\n", 7), "+PONG\r\n");
+    conns->push_back(server.LastConn());
+  }
+  clients[7].Close();  // gone is not an error
+  server.transport->PushToMany(conns, std::make_shared<const std::string>("+one\r\n"));
+  server.transport->PushToMany(conns, std::make_shared<const std::string>("+two\r\n"));
+  for (size_t i = 0; i < kClients; ++i) {
+    if (i == 7) continue;
+    EXPECT_EQ(clients[i].Receive(12), "+one\r\n+two\r\n");
+  }
+}
+
 TEST(TransportTest, AnOutputLimitChangesWithoutABatch) {
   TestServer server;
   server.Start();

@@ -1,4 +1,5 @@
 #include "server/config_table.h"
+#include "server/key_events.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -146,7 +147,7 @@ TEST_F(ConfigTableTest, TypedFieldsFollowTheTexts) {
       Set(config, {"appendfsync", "ALWAYS", "notify-keyspace-events", "KEA", "timeout", "7", "requirepass", "pw"}),
       "OK");
   EXPECT_EQ(config.current().appendfsync, AppendFsync::kAlways);
-  EXPECT_EQ(config.current().notify_keyspace_events, kNotifyAll | kNotifyKeyspace | kNotifyKeyevent);
+  EXPECT_EQ(config.current().notify_keyspace_events, kEventAll | kEventKeyspace | kEventKeyevent);
   EXPECT_EQ(config.current().timeout, 7);
   EXPECT_EQ(config.current().requirepass, "pw");
 }

@@ -275,6 +275,10 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   examples.emplace_back("garbage-below key", Hex(key.view()));
   EncodeDeadNamespaceKey(1, &key);
   examples.emplace_back("dead name space key", Hex(key.view()));
+  EncodeLibraryKey("lib", &key);
+  examples.emplace_back("library key", Hex(key.view()));
+  EXPECT_EQ(ParseLibraryKey(key.view()), "lib");
+  EXPECT_FALSE(ParseLibraryKey("X1234"));
 
   EncodeStreamEntryKey(258, {5, 7}, &key);
   examples.emplace_back("stream entry key", Hex(key.view()));

@@ -52,6 +52,42 @@ TEST(KeyLocksTest, TryLockIsAllOrNone) {
   EXPECT_TRUE(locks.TryLock(KeysAt({9, 5}), &b));
 }
 
+TEST(KeyLocksTest, RefusedWaitersGiveBackWhatTheyHeldAndOthersWaitOn) {
+  KeyLocks locks;
+  KeyLocks::Grant held;
+  ASSERT_TRUE(locks.TryLock(KeysAt({5, 8}), &held));
+  std::vector<std::string> events;
+  const auto granted = [&](std::string name) {
+    return [&events, name](KeyLocks::Grant) { events.push_back(name + " granted"); };
+  };
+  const auto refused = [&](std::string name) { return [&events, name] { events.push_back(name + " refused"); }; };
+  locks.Wait(KeysAt({3, 5}), KeyLocks::Place::kBack, granted("a"), refused("a"));  // has 3, waits for 5
+  locks.Wait(KeysAt({5}), KeyLocks::Place::kBack, granted("b"));
+  locks.Wait(KeysAt({3}), KeyLocks::Place::kBack, granted("c"), refused("c"));  // behind a, not behind the holder of 5
+  locks.Wait(KeysAt({8}), KeyLocks::Place::kBack, granted("d"), refused("d"));
+  locks.RefuseWaiters(held);
+  EXPECT_EQ(events, (std::vector<std::string>{"c granted", "a refused", "d refused"}));
+  KeyLocks::Grant other;
+  EXPECT_TRUE(locks.TryLock(KeysAt({3}), &other));
+  EXPECT_FALSE(locks.TryLock(KeysAt({8}), &other)) << "it is held as before";
+  held.Release();
+  EXPECT_EQ(events.back(), "b granted");
+  EXPECT_TRUE(locks.TryLock(KeysAt({5, 8}), &other));
+}
+
+TEST(ExclusiveGateTest, WhoMayBeRefusedIsRefusedWhileTheGateStaysClosed) {
+  ExclusiveGate gate;
+  std::vector<std::string> events;
+  {
+    const ExclusiveGate::Closed closed(gate);
+    gate.WhenOpen([&] { events.push_back("a open"); }, [&] { events.push_back("a refused"); });
+    gate.WhenOpen([&] { events.push_back("b open"); });
+    gate.RefuseWaiters();
+    EXPECT_EQ(events, std::vector<std::string>{"a refused"});
+  }
+  EXPECT_EQ(events, (std::vector<std::string>{"a refused", "b open"}));
+}
+
 // DESIGN §5: a try-lock fails if anyone waits.
 TEST(KeyLocksTest, TryLockFailsWhenSomeoneWaits) {
   KeyLocks locks;

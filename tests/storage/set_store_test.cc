@@ -154,7 +154,7 @@ TEST_F(SetStoreTest, OtherTypesAreRefused) {
   EXPECT_EQ(Add("string", {"a"}, &count), Status::kWrongType);
   EXPECT_EQ(Remove("string", {"a"}, &count), Status::kWrongType);
   EXPECT_EQ(Pop("string", 1, &popped), Status::kWrongType);
-  bool moved = true;
+  SetStore::MoveOutcome moved{.found = true, .added = true};
   ASSERT_EQ(Add("s", {"a"}, &count), Status::kOk);
   const auto move = [&](std::string_view from, std::string_view to) {
     return Write({from, to},
@@ -163,7 +163,7 @@ TEST_F(SetStoreTest, OtherTypesAreRefused) {
   EXPECT_EQ(move("s", "string"), Status::kWrongType);
   EXPECT_EQ(move("string", "s"), Status::kWrongType);
   EXPECT_EQ(move("absent", "string"), Status::kOk);
-  EXPECT_FALSE(moved);
+  EXPECT_FALSE(moved.found || moved.added);
   EXPECT_EQ(List("s"), (std::vector<std::string>{"a"}));
 }
 
@@ -422,10 +422,10 @@ class SetStoreModelTest : public SetStoreTest {
       }
       case 6: {
         const std::string member = SomeMember();
-        bool moved = false;
+        SetStore::MoveOutcome moved;
         ASSERT_EQ(SetStore::Move(txn, 0, Key(key), Key(other), member, limits_, &moved), Status::kOk);
-        ASSERT_EQ(moved, members.count(member) == 1);
-        if (key == other || !moved) return;
+        ASSERT_EQ(moved.found, members.count(member) == 1);
+        if (key == other || !moved.found) return;
         members.erase(member);
         if (apply) {
           (void)Live(other);

@@ -53,7 +53,8 @@ class StreamStoreTest : public StorageTest {
   Status Add(WriteTxn& txn, const std::string& key, const StreamIdRequest& request,
              const std::vector<std::string>& strings, const StreamTrim& trim, StreamId* id) {
     const std::vector<std::string_view> fields(strings.begin(), strings.end());
-    return StreamStore::Add(txn, 0, Key(key), request, fields, IfMissing::kCreate, trim, limits_, id);
+    uint64_t trimmed = 0;
+    return StreamStore::Add(txn, 0, Key(key), request, fields, IfMissing::kCreate, trim, limits_, id, &trimmed);
   }
 
   // ---- one random command, on the store and on the model ----
