@@ -174,7 +174,6 @@ constexpr OptionSpec kRows[] = {
     Integer("socket-mark-id", "0", 0, 4294967295, "", kOptImmutable),
     Text("bind-source-addr", "", ""),
 
-
     // ---- replication and cluster: not there yet ----
     In(S::kReplication,
        With(Text("masterauth", "", "Replication is not there yet; its options are kept and reported.", kOptSensitive),
