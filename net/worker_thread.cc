@@ -194,8 +194,9 @@ void WorkerThread::Update(Slot& slot) {
   if (conn.over_hard_limit()) return Close(slot, CloseReason::kOutputLimit);
   // Who has read a reply may send the next request here and another one, of another client, behind it: they are to be
   // found in this order. So the socket is watched before the reply can be read.
-  if (!conn.output().empty() && conn.awaits_request(tunables_.query_buffer_bytes_max) && !ArmFor(slot, kPollRead))
-    return;
+  const bool watch_first =
+      (slot.armed & kPollRead) == 0 && !conn.output().empty() && conn.awaits_request(tunables_.query_buffer_bytes_max);
+  if (watch_first && !ArmFor(slot, kPollRead)) return;
   if (!WriteOut(slot)) return;
   conn.Recycle(batches_);
 
