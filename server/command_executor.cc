@@ -481,7 +481,8 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
     call->error = ErrorText(status, spec.name);
     reply.Error(call->error);
   }
-  call->duration_ns = MonotonicNs() - started_ns;
+  call->ended_ns = MonotonicNs();
+  call->duration_ns = call->ended_ns - started_ns;
   call->keyspace_hits = context.keyspace_hits;
   call->keyspace_misses = context.keyspace_misses;
   call->db = outer.session.db;
