@@ -161,6 +161,17 @@ class Endless(Scripts):
             self.kill_all([script])
 
 
+class OneSlowThread(Scripts):
+    options = {"busy-reply-threshold": str(BUSY_MS), "slow-threads": "1"}
+
+    def test_endless_scripts_do_not_keep_the_only_slow_thread(self):
+        scripts = [self.running("EVAL", ENDLESS, "0") for _ in range(3)]
+        for _ in range(5):
+            self.assertEqual(self.control.call("KEYS", "*"), [])
+            time.sleep(BUSY_MS / 1000)
+        self.kill_all(scripts)
+
+
 class OneStep(Scripts):
     ACCOUNTS = 8
 
