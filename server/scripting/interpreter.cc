@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <atomic>
 #include <list>
 #include <unordered_map>
@@ -68,9 +69,13 @@ const char* ErrorField(lua_State* L, const char* name) {
 void WriteError(lua_State* L, Invocation& run) {
   bool counted = false;
   if (!lua_istable(L, -1)) {
-    const char* const text = lua_isstring(L, -1) ? lua_tostring(L, -1) : "execution failure";
+    constexpr size_t kShownBytesMax = 100;
+    const std::string_view text = lua_isstring(L, -1) ? lua_tostring(L, -1) : "execution failure";
+    lua_pushliteral(L, "ERR Error running script ");
     lua_pushlstring(L, run.name.data(), run.name.size());
-    lua_pushfstring(L, "ERR Error running script %s, %s", lua_tostring(L, -1), text);
+    lua_pushliteral(L, ", ");
+    lua_pushlstring(L, text.data(), std::min(text.size(), kShownBytesMax));
+    lua_concat(L, 4);
   } else {
     const int error = lua_gettop(L);
     const char* text = ErrorField(L, "err");

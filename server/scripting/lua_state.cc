@@ -80,6 +80,8 @@ int Resume(lua_State* L) {
   return lua_gettop(L);
 }
 
+constexpr int kDefaultGcPercent = 200;  // Lua's own setpause and setstepmul
+
 // string.rep, in one step: what is too large is refused at once instead of after seconds without a hook.
 int Repeat(lua_State* L) {
   size_t bytes;
@@ -103,6 +105,30 @@ int Repeat(lua_State* L) {
   }
   lua_pushlstring(L, result, total);
   return 1;
+}
+
+// collectgarbage. What would last beyond the script (stop, setpause, …) is accepted and does nothing.
+int CollectGarbage(lua_State* L) {
+  static const char* const kOptions[] = {"collect", "count",    "step",       "stop",
+                                         "restart", "setpause", "setstepmul", nullptr};
+  switch (luaL_checkoption(L, 1, "collect", kOptions)) {
+    case 0:
+      lua_pushinteger(L, lua_gc(L, LUA_GCCOLLECT, 0));
+      return 1;
+    case 1:
+      lua_pushnumber(L, lua_gc(L, LUA_GCCOUNT, 0) + lua_gc(L, LUA_GCCOUNTB, 0) / 1024.0);
+      return 1;
+    case 2:
+      lua_pushboolean(L, lua_gc(L, LUA_GCSTEP, luaL_optint(L, 2, 0)));
+      return 1;
+    case 3:
+    case 4:
+      lua_pushinteger(L, 0);
+      return 1;
+    default:
+      lua_pushinteger(L, kDefaultGcPercent);
+      return 1;
+  }
 }
 
 // math.random with the generator of POSIX' lrand48, whose sequence is the same everywhere.
@@ -271,7 +297,16 @@ void* LuaState::Allocate(void* self, void* block, size_t old_bytes, size_t new_b
     return nullptr;
   }
   state.memory_bytes_ += new_bytes - old_bytes;
+  if (new_bytes > old_bytes) state.NoteAllocated(new_bytes - old_bytes);
   return moved;
+}
+
+// Instructions that make large strings take long: so the hook comes with the bytes, too.
+void LuaState::NoteAllocated(size_t bytes) {
+  allocated_since_tick_ += bytes;
+  if (allocated_since_tick_ < kBytesPerTick) return;
+  allocated_since_tick_ = 0;
+  if (in_run_ && !run_.unwinding) lua_sethook(lua_, Hook, LUA_MASKCOUNT, 1);
 }
 
 int LuaState::Open(lua_State* L) {
@@ -311,6 +346,8 @@ void LuaState::OpenLibraries(lua_State* L) {
 
   lua_pushcfunction(L, Pcall);
   lua_setglobal(L, "pcall");
+  lua_pushcfunction(L, CollectGarbage);
+  lua_setglobal(L, "collectgarbage");
   lua_pushcfunction(L, Xpcall);
   lua_setglobal(L, "xpcall");
   lua_getglobal(L, LUA_COLIBNAME);
@@ -383,6 +420,7 @@ int LuaState::ProtectedCall(int args, int results) {
 void LuaState::Begin(const Run& run) {
   run_ = run;
   in_run_ = true;
+  stopped_at_.clear();
   lua_sethook(lua_, Hook, LUA_MASKCOUNT, ScriptHost::kTickInstructions);
 }
 
@@ -400,7 +438,7 @@ bool LuaState::MustUnwind() const {
 void LuaState::Hook(lua_State* L, lua_Debug*) {
   LuaState& state = Of(L);
   if (state.run_.unwinding || state.MustUnwind()) state.Unwind(L);
-  // A coroutine that was unwound and is resumed in a later run.
+  // It came with the bytes, or this is a coroutine that was unwound in an earlier run.
   if (lua_gethookcount(L) != ScriptHost::kTickInstructions) {
     lua_sethook(L, Hook, LUA_MASKCOUNT, ScriptHost::kTickInstructions);
   }
@@ -420,7 +458,6 @@ void LuaState::CheckOutsideBytes(lua_State* L, size_t bytes) {
 void LuaState::Unwind(lua_State* L) {
   if (!run_.unwinding) {
     run_.unwinding = true;
-    stopped_at_.clear();
     lua_Debug at;
     for (int level = 0; stopped_at_.empty() && lua_getstack(L, level, &at) != 0; ++level) {
       lua_getinfo(L, "Sl", &at);

@@ -91,11 +91,14 @@ class LuaState {
   uint64_t random = 0;          // math.random's state, 48 bits
 
  private:
+  static constexpr size_t kBytesPerTick = 1024 * 1024;
+
   static void* Allocate(void* self, void* block, size_t old_bytes, size_t new_bytes);
   static void Hook(lua_State* L, lua_Debug*);
   static int Open(lua_State* L);
   void OpenLibraries(lua_State* L);
   void OpenFunctionGlobals(lua_State* L);
+  void NoteAllocated(size_t bytes);
   bool MustUnwind() const;
 
   const Kind kind_;
@@ -105,6 +108,7 @@ class LuaState {
   Run run_;
   std::string stopped_at_;
   size_t memory_bytes_ = 0;
+  size_t allocated_since_tick_ = 0;
   bool in_run_ = false;
   bool hit_limit_ = false;
 };

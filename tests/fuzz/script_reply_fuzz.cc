@@ -22,9 +22,9 @@ class Host : public ScriptHost {
   explicit Host(std::string_view answer) : answer_(answer) {}
   CallResult Call(std::span<const std::string_view>, RespVersion, net::OutputBuffer* reply) override {
     reply->Append(answer_);
-    return ++calls_ > 1000 ? CallResult::kUnwind : CallResult::kReplied;
+    return ++calls_ > 200 ? CallResult::kUnwind : CallResult::kReplied;
   }
-  bool MustUnwind() override { return ++ticks_ > 20; }
+  bool MustUnwind() override { return ++ticks_ > 3; }
   void OnErrorReply(std::string_view line, bool) override {
     if (line.find('\0') != std::string_view::npos) std::abort();
   }

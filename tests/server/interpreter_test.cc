@@ -244,6 +244,14 @@ TEST_F(InterpreterTest, ScriptsDoNotReachTheNextOne) {
   EXPECT_THAT(Eval("setfenv(redis.call, {})"), HasSubstr("cannot change environment"));
 }
 
+TEST_F(InterpreterTest, GarbageIsCollectedWhateverAScriptWants) {
+  EXPECT_EQ(Eval("return {collectgarbage('stop'), collectgarbage('setpause', 10000), collectgarbage('collect')}"),
+            "*3\r\n:0\r\n:200\r\n:0\r\n");
+  EXPECT_EQ(Eval("for i=1,1e6 do local t={i} end return 1"), ":1\r\n");
+  EXPECT_EQ(Eval("return collectgarbage('count') < 1000"), ":1\r\n");
+  EXPECT_THAT(Eval("collectgarbage('x')"), HasSubstr("invalid option 'x'"));
+}
+
 TEST_F(InterpreterTest, RandomNumbersFollowTheirSeed) {
   const std::string_view body = "math.randomseed(ARGV[1]) local t={} for i=1,5 do t[i]=math.random(1000) end return t";
   const std::string first = Eval(body, {}, {"10"});
@@ -326,6 +334,12 @@ TEST_F(InterpreterTest, NothingCatchesAnUnwinding) {
     host.unwind_at_tick = 1000;
     EXPECT_EQ(Eval("return 1"), ":1\r\n");
   }
+}
+
+TEST_F(InterpreterTest, SlowInstructionsAreInterruptedSooner) {
+  host.unwind_at_tick = 1;
+  EXPECT_EQ(Eval("local n = 0 while true do n = n + #string.rep('x', 1e6) if n > 1e8 then return n end end"), "");
+  EXPECT_EQ(outcome, Interpreter::Outcome::kUnwound);
 }
 
 TEST_F(InterpreterTest, NoCommandRunsAfterACallThatUnwinds) {
