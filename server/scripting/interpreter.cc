@@ -21,6 +21,8 @@ namespace {
 // Compiled scripts of one state; beyond, the longest unused one goes.
 constexpr size_t kCompiledScriptsMax = 500;
 constexpr size_t kCompiledBytesMax = 8 * 1024 * 1024;  // of source text
+// Garbage of so many bytes does not stay until a later run happens to collect it.
+constexpr size_t kGarbageBytesMax = 8 * 1024 * 1024;
 // A state that holds more between two runs begins anew.
 constexpr size_t kIdleBytesMax = 32 * 1024 * 1024;
 // Redis' rhythm: a small step of garbage collection every so many runs.
@@ -131,7 +133,7 @@ int Execute(lua_State* L) {
 
 class Interpreter::Impl {
  public:
-  explicit Impl(size_t memory_bytes_max) : memory_bytes_max_(memory_bytes_max) {}
+  Impl(size_t memory_bytes_max, LuaBudget* budget) : memory_bytes_max_(memory_bytes_max), budget_(budget) {}
 
   Status Compile(const Script& script, int* function);
   Outcome Run(const Script& script, std::span<const std::string_view> keys, std::span<const std::string_view> args,
@@ -144,11 +146,13 @@ class Interpreter::Impl {
   }
   void TidyUp();
   LuaState& scripts() {
-    if (scripts_ == nullptr) scripts_ = std::make_unique<LuaState>(LuaState::Kind::kScripts, memory_bytes_max_);
+    if (scripts_ == nullptr)
+      scripts_ = std::make_unique<LuaState>(LuaState::Kind::kScripts, memory_bytes_max_, budget_);
     return *scripts_;
   }
   LuaState& functions() {
-    if (functions_ == nullptr) functions_ = std::make_unique<LuaState>(LuaState::Kind::kFunctions, memory_bytes_max_);
+    if (functions_ == nullptr)
+      functions_ = std::make_unique<LuaState>(LuaState::Kind::kFunctions, memory_bytes_max_, budget_);
     return *functions_;
   }
 
@@ -171,6 +175,7 @@ class Interpreter::Impl {
   }
 
   const size_t memory_bytes_max_;
+  LuaBudget* const budget_;
   std::unique_ptr<LuaState> scripts_, functions_;
 
   // The most recently used first; the keys of by_digest_ are views of its digests.
@@ -221,7 +226,8 @@ void Interpreter::Impl::TidyUp() {
     std::atomic<uint64_t>& bytes = state == &scripts_ ? script_bytes_ : function_bytes_;
     bytes.store(0, std::memory_order_relaxed);
     if (*state == nullptr) continue;
-    if ((*state)->memory_bytes() > kIdleBytesMax) lua_gc((*state)->lua(), LUA_GCCOLLECT, 0);
+    const size_t worth_collecting = std::min(kGarbageBytesMax + 2 * (*state)->live_bytes(), kIdleBytesMax);
+    if ((*state)->memory_bytes() > worth_collecting) (*state)->Collect();
     if ((*state)->hit_limit() || (*state)->memory_bytes() > kIdleBytesMax) {
       state == &scripts_ ? ForgetScripts() : libraries_.clear();
       state->reset();
@@ -387,7 +393,8 @@ Interpreter::Outcome Interpreter::Impl::RunFunction(const FunctionLibrary& libra
 
 // ---- Interpreter ----
 
-Interpreter::Interpreter(size_t memory_bytes_max) : impl_(std::make_unique<Impl>(memory_bytes_max)) {}
+Interpreter::Interpreter(size_t memory_bytes_max, LuaBudget* budget)
+    : impl_(std::make_unique<Impl>(memory_bytes_max, budget)) {}
 Interpreter::~Interpreter() = default;
 
 Status Interpreter::ParseShebang(std::string_view body, uint32_t* flags) { return ParseScriptFlags(body, flags); }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "net/reply_builder.h"
+#include "server/scripting/lua_budget.h"
 #include "server/scripting/script_host.h"
 #include "server/status.h"
 
@@ -33,7 +34,8 @@ class Interpreter {
   // A script that needs more ends with an error.
   static constexpr size_t kMemoryBytesMax = 256 * 1024 * 1024;
 
-  explicit Interpreter(size_t memory_bytes_max = kMemoryBytesMax);
+  // `budget`: shared with other interpreters, and outlives this one; may be null.
+  explicit Interpreter(size_t memory_bytes_max = kMemoryBytesMax, LuaBudget* budget = nullptr);
   ~Interpreter();
 
   // The flags of the shebang line, or Redis' error ("ERR Unexpected flag in script shebang: …", …). No Lua involved.

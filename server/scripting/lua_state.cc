@@ -271,13 +271,30 @@ void RemoveOtherGlobals(lua_State* L) {
 
 }  // namespace
 
-LuaState::LuaState(Kind kind, size_t memory_bytes_max) : kind_(kind), memory_bytes_max_(memory_bytes_max) {
+LuaState::LuaState(Kind kind, size_t memory_bytes_max, LuaBudget* budget)
+    : kind_(kind), memory_bytes_max_(memory_bytes_max), budget_(budget) {
   lua_ = lua_newstate(Allocate, this);
   CHECK(lua_ != nullptr) << "no memory for a Lua state";
   CHECK(lua_cpcall(lua_, Open, this) == 0) << "a Lua state cannot be opened: " << lua_tostring(lua_, -1);
 }
 
-LuaState::~LuaState() { lua_close(lua_); }
+LuaState::~LuaState() {
+  lua_close(lua_);
+  if (budget_ != nullptr) budget_->GiveBack(budgeted_bytes_);
+}
+
+bool LuaState::MayHave(size_t bytes) {
+  if (bytes > memory_bytes_max_ + (in_run_ ? 0 : kHeadroomBytes)) return false;
+  if (budget_ == nullptr || bytes <= budgeted_bytes_) return true;
+  const size_t more = (bytes - budgeted_bytes_ + kBudgetChunkBytes - 1) / kBudgetChunkBytes * kBudgetChunkBytes;
+  if (!in_run_) {
+    budget_->Take(more);  // what opens a state, or follows a run, does not fail
+  } else if (!budget_->TryTake(more)) {
+    return false;
+  }
+  budgeted_bytes_ += more;
+  return true;
+}
 
 void* LuaState::Allocate(void* self, void* block, size_t old_bytes, size_t new_bytes) {
   LuaState& state = *static_cast<LuaState*>(self);
@@ -286,8 +303,7 @@ void* LuaState::Allocate(void* self, void* block, size_t old_bytes, size_t new_b
     state.memory_bytes_ -= old_bytes;
     return nullptr;
   }
-  const size_t limit = state.memory_bytes_max_ + (state.in_run_ ? 0 : kHeadroomBytes);
-  if (new_bytes > old_bytes && state.memory_bytes_ - old_bytes + new_bytes > limit) {
+  if (new_bytes > old_bytes && !state.MayHave(state.memory_bytes_ - old_bytes + new_bytes)) {
     state.hit_limit_ = true;
     return nullptr;
   }
@@ -424,10 +440,19 @@ void LuaState::Begin(const Run& run) {
   lua_sethook(lua_, Hook, LUA_MASKCOUNT, ScriptHost::kTickInstructions);
 }
 
+void LuaState::Collect() {
+  lua_gc(lua_, LUA_GCCOLLECT, 0);
+  live_bytes_ = memory_bytes_;
+}
+
 void LuaState::End() {
   lua_sethook(lua_, nullptr, 0, 0);
   run_ = {};
   in_run_ = false;
+  const size_t kept = memory_bytes_ + kBudgetChunkBytes;
+  if (budget_ == nullptr || budgeted_bytes_ <= kept + kBudgetChunkBytes) return;
+  budget_->GiveBack(budgeted_bytes_ - kept);
+  budgeted_bytes_ = kept;
 }
 
 bool LuaState::MustUnwind() const {

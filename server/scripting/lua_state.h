@@ -11,6 +11,7 @@
 #include "net/output_buffer.h"
 #include "net/reply_builder.h"
 #include "server/scripting/function_library.h"
+#include "server/scripting/lua_budget.h"
 #include "server/scripting/script_host.h"
 
 namespace basalt {
@@ -33,7 +34,8 @@ class LuaState {
   // Beyond the limit, for what follows a run that reached it: there is no protected mode then.
   static constexpr size_t kHeadroomBytes = 4 * 1024 * 1024;
 
-  explicit LuaState(Kind kind, size_t memory_bytes_max);
+  // `budget`: shared with other states, may be null.
+  LuaState(Kind kind, size_t memory_bytes_max, LuaBudget* budget);
   ~LuaState();
   LuaState(const LuaState&) = delete;
   LuaState& operator=(const LuaState&) = delete;
@@ -78,6 +80,9 @@ class LuaState {
   void UseLoadGlobals(bool loading);
 
   size_t memory_bytes() const { return memory_bytes_; }
+  // Collects all garbage, and remembers what was left.
+  void Collect();
+  size_t live_bytes() const { return live_bytes_; }
   size_t memory_bytes_max() const { return memory_bytes_max_; }
   // An allocation was refused, or a large buffer is kept outside: better to begin with a new state.
   bool hit_limit() const { return hit_limit_; }
@@ -92,6 +97,7 @@ class LuaState {
 
  private:
   static constexpr size_t kBytesPerTick = 1024 * 1024;
+  static constexpr size_t kBudgetChunkBytes = 1024 * 1024;
 
   static void* Allocate(void* self, void* block, size_t old_bytes, size_t new_bytes);
   static void Hook(lua_State* L, lua_Debug*);
@@ -99,15 +105,20 @@ class LuaState {
   void OpenLibraries(lua_State* L);
   void OpenFunctionGlobals(lua_State* L);
   void NoteAllocated(size_t bytes);
+  // Whether it may grow to so many bytes.
+  bool MayHave(size_t bytes);
   bool MustUnwind() const;
 
   const Kind kind_;
   const size_t memory_bytes_max_;
+  LuaBudget* const budget_;
+  size_t budgeted_bytes_ = 0;  // taken from it, in chunks
   lua_State* lua_ = nullptr;
   int globals_ = LUA_NOREF, load_globals_ = LUA_NOREF, call_globals_ = LUA_NOREF, error_handler_ = LUA_NOREF;
   Run run_;
   std::string stopped_at_;
   size_t memory_bytes_ = 0;
+  size_t live_bytes_ = 0;  // after the last Collect
   size_t allocated_since_tick_ = 0;
   bool in_run_ = false;
   bool hit_limit_ = false;

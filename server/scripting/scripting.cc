@@ -13,7 +13,8 @@ Scripting::Scripting(int pool_threads, int slow_threads)
 Scripting::InterpreterUse::InterpreterUse(Scripting& scripting, int thread) : scripting_(scripting), thread_(thread) {
   Slot& slot = scripting.slots_[static_cast<size_t>(thread)];
   std::lock_guard lock(slot.mu);
-  if (slot.interpreter == nullptr) slot.interpreter = std::make_unique<Interpreter>();
+  if (slot.interpreter == nullptr)
+    slot.interpreter = std::make_unique<Interpreter>(Interpreter::kMemoryBytesMax, &scripting.budget_);
   slot.in_use = true;
   interpreter_ = slot.interpreter.get();
 }

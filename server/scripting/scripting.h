@@ -65,6 +65,7 @@ class Scripting {
   ScriptCache scripts_;
   FunctionRegistry functions_;
   RunningScripts running_;
+  LuaBudget budget_;
   std::vector<Slot> slots_;
   std::atomic<bool> allow_all_commands_{false};
 };

@@ -279,6 +279,26 @@ TEST_F(InterpreterTest, MemoryHasALimit) {
   EXPECT_LT(interpreter.memory().script_bytes, 1024u * 1024);
 }
 
+TEST_F(InterpreterTest, StatesShareABudget) {
+  LuaBudget budget(16 * 1024 * 1024);
+  const auto run = [&](Interpreter& other, std::string_view body) {
+    net::OutputBuffer out;
+    net::ReplyBuilder reply(&out, client_resp);
+    (void)other.Run({.digest = Sha1Hex(body), .body = std::string(body)}, {}, {}, host, reply);
+    return out.ToString();
+  };
+  {
+    Interpreter first(32 * 1024 * 1024, &budget), second(32 * 1024 * 1024, &budget);
+    const std::string_view large = "local s = string.rep('x', 2e6) return #s";
+    EXPECT_EQ(run(first, large), ":2000000\r\n");
+    EXPECT_EQ(run(second, large), ":2000000\r\n");
+    EXPECT_THAT(run(second, "local t = {} for i=1,30 do t[i] = string.rep(i % 10, 1e6) end return #t"),
+                HasSubstr("not enough memory"));
+    EXPECT_EQ(run(second, "return 1"), ":1\r\n") << "a small script always runs";
+  }
+  EXPECT_EQ(budget.used(), 0u);
+}
+
 TEST_F(InterpreterTest, RecursionHasALimit) {
   EXPECT_THAT(Eval("local function f() return 1 + f() end return f()"), HasSubstr("stack overflow"));
   EXPECT_THAT(Eval("local function f() return pcall(f) end return f()"), StartsWith(":1"));
