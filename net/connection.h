@@ -85,6 +85,10 @@ class Connection {
   void SetOutputLimit(const OutputLimit& limit) { settings_.output = limit; }
 
   // ---- Verdicts, after every event ----
+  // What was asked is answered: the next thing to wait for is the next request.
+  bool awaits_request(uint64_t query_bytes_max) const {
+    return !batch_out_ && input_.size() == 0 && !input_.big_arg_open() && MayRead(query_bytes_max);
+  }
   // PollEvents to wait for.
   uint32_t Wants(uint64_t query_bytes_max) const;
   // More output is pending than the client's class allows at all. Asked before writing, so that one reply above the

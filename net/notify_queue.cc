@@ -16,11 +16,12 @@ NotifyQueue::~NotifyQueue() {
   close(pipe_[1]);
 }
 
-void NotifyQueue::Push(WorkerEvent event) {
+void NotifyQueue::Push(WorkerEvent event, Order order) {
   bool wake;
   {
     std::lock_guard lock(mu_);
     events_.push_back(std::move(event));
+    if (order == Order::kBeforeInput) has_ordered_.store(true, std::memory_order_release);
     wake = std::exchange(asleep_, false);
   }
   if (wake) Wake();
@@ -55,6 +56,7 @@ void NotifyQueue::Drain(std::vector<WorkerEvent>* events, bool notified) {
   events->clear();
   std::lock_guard lock(mu_);
   asleep_ = false;
+  has_ordered_.store(false, std::memory_order_relaxed);
   events->swap(events_);
 }
 

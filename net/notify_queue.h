@@ -98,7 +98,11 @@ class NotifyQueue {
   NotifyQueue& operator=(const NotifyQueue&) = delete;
 
   // ---- Any thread ----
-  void Push(WorkerEvent event);
+  enum class Order : uint8_t {
+    kAny,
+    kBeforeInput,  // what its client sends after the call finds it there: PushOrder::kBehindReplies
+  };
+  void Push(WorkerEvent event, Order order = Order::kAny);
   // Takes those batches that belong to `worker`; the others stay in the span.
   void PushReturned(std::span<BatchPtr> batches, uint32_t worker);
   uint64_t pipe_writes() const { return pipe_writes_.load(std::memory_order_relaxed); }
@@ -109,6 +113,9 @@ class NotifyQueue {
   // Before the owner waits: false if there is something to drain, then it must not sleep. From true on, the next push
   // writes a byte.
   [[nodiscard]] bool PrepareSleep();
+  // There is something of kBeforeInput. To be asked after a client was read from, and before what was read is executed: the
+  // batch of a request that was sent after the push must not hold it back.
+  bool has_ordered() const { return has_ordered_.load(std::memory_order_acquire); }
   // After the owner woke up. `notified`: the pipe is readable. Empties the pipe, then swaps the queue into *events (its
   // old contents are dropped). In the other order the byte of a push between the two would be swallowed.
   void Drain(std::vector<WorkerEvent>* events, bool notified);
@@ -118,6 +125,7 @@ class NotifyQueue {
 
   int pipe_[2];
   std::atomic<uint64_t> pipe_writes_{0};
+  std::atomic<bool> has_ordered_{false};  // written under mu_
 
   std::mutex mu_;
   std::vector<WorkerEvent> events_;  // guarded by mu_

@@ -66,6 +66,10 @@ void ForEachCounter(TransportStats& a, const TransportStats& b, F f) {
   f(a.closed_output_budget, b.closed_output_budget);
 }
 
+NotifyQueue::Order InQueue(PushOrder order) {
+  return order == PushOrder::kAtOnce ? NotifyQueue::Order::kAny : NotifyQueue::Order::kBeforeInput;
+}
+
 }  // namespace
 
 std::unique_ptr<Transport> Transport::Open(const TransportOptions& options, const TransportTunables& tunables,
@@ -145,14 +149,14 @@ void Transport::Park(CommandBatch& batch, int64_t deadline_ms, PeerEnd peer_end)
 
 void Transport::Push(ConnId conn, std::shared_ptr<const std::string> bytes, PushOrder order) {
   if (bytes->empty() || !impl_->Knows(conn)) return;
-  impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes), order});
+  impl_->WorkerOf(conn).queue().Push(PushBytes{conn, std::move(bytes), order}, InQueue(order));
 }
 
 void Transport::PushToMany(std::shared_ptr<const std::vector<ConnId>> conns, std::shared_ptr<const std::string> bytes,
                            PushOrder order) {
   const ConnId first = conns->front();
   if (bytes->empty() || !impl_->Knows(first)) return;
-  impl_->WorkerOf(first).queue().Push(PushToManyClients{std::move(conns), std::move(bytes), order});
+  impl_->WorkerOf(first).queue().Push(PushToManyClients{std::move(conns), std::move(bytes), order}, InQueue(order));
 }
 
 void Transport::PushToEach(std::span<const ConnId> conns, const std::shared_ptr<const std::string>& bytes,

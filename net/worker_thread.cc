@@ -21,9 +21,9 @@ namespace {
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr int kIovMax = 64;
 constexpr size_t kWriteBytesPerTurn = 4 * 1024 * 1024;  // then other clients have their turn
-constexpr size_t kDirtyPerRound = 128;  // clients that were pushed to
+constexpr size_t kDirtyPerRound = 128;                  // clients that were pushed to
 constexpr uint64_t kDirtyBytesMax = 4 * 1024 * 1024;
-constexpr uint64_t kStragglersNs = 200'000'000;         // batches of closed clients are awaited this long at the end
+constexpr uint64_t kStragglersNs = 200'000'000;  // batches of closed clients are awaited this long at the end
 
 // One writer, so a plain load and store are enough.
 void Add(std::atomic<uint64_t>& counter, uint64_t n) {
@@ -126,6 +126,11 @@ void WorkerThread::OnSocket(const Poller::Event& event) {
     conn.OnPeerEnd();
   } else if ((event.events & (kPollRead | kPollError)) && (conn.Wants(tunables_.query_buffer_bytes_max) & kPollRead)) {
     if (!ReadOnce(*slot)) return;
+    if (queue_.has_ordered()) {  // pushes that may be older than what was read
+      OnNotified(false);
+      slot = Find(event.token);
+      if (!slot || slot->fd < 0) return;
+    }
   }
   Update(*slot);
 }
@@ -187,6 +192,11 @@ bool WorkerThread::WriteOut(Slot& slot) {
 void WorkerThread::Update(Slot& slot) {
   Connection& conn = *slot.conn;
   if (conn.over_hard_limit()) return Close(slot, CloseReason::kOutputLimit);
+  // Who has read a reply may send the next request here and another one, of another client, behind it: they are to be
+  // found in this order. So the socket is watched before the reply can be read.
+  const bool watch_first =
+      (slot.armed & kPollRead) == 0 && !conn.output().empty() && conn.awaits_request(tunables_.query_buffer_bytes_max);
+  if (watch_first && !ArmFor(slot, kPollRead)) return;
   if (!WriteOut(slot)) return;
   conn.Recycle(batches_);
 
@@ -210,8 +220,9 @@ void WorkerThread::Update(Slot& slot) {
 }
 
 // False: the client is gone.
-bool WorkerThread::Arm(Slot& slot) {
-  const uint32_t wants = slot.conn->Wants(tunables_.query_buffer_bytes_max);
+bool WorkerThread::Arm(Slot& slot) { return ArmFor(slot, slot.conn->Wants(tunables_.query_buffer_bytes_max)); }
+
+bool WorkerThread::ArmFor(Slot& slot, uint32_t wants) {
   // What is armed for nothing reports once and is ignored; that is cheaper than taking it back.
   if (wants == slot.armed || wants == kPollNone) return true;
   Add(counters_.controls, 1);

@@ -146,7 +146,7 @@ class WorkerThread {
   uint64_t generation_ = 0;
   std::vector<BatchPtr> to_submit_[kLanes];
   std::vector<WorkerEvent> events_;
-  std::deque<Token> dirty_;  // clients that were pushed to, and not updated since
+  std::deque<Token> dirty_;   // clients that were pushed to, and not updated since
   uint64_t dirty_bytes_ = 0;  // what they were pushed, about
   std::vector<Periodic> periodic_;
   uint64_t now_ns_ = 0;            // of this round

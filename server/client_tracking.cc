@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "net/output_buffer.h"
 #include "net/reply_builder.h"
@@ -77,8 +78,9 @@ class ClientTracking::Message {
 
 // ---- For the holder of the session ----
 
-void ClientTracking::Enable(Session& session, const TrackingOptions& options) {
+bool ClientTracking::Enable(Session& session, const TrackingOptions& options, bool exclusive) {
   const std::lock_guard lock(mu_);
+  if (clients_.empty() && !exclusive) return false;
   Client& client = clients_[session.id];
   client.info = session.info;
   if ((options.mode & kTrackingBroadcast) != 0) {
@@ -96,6 +98,7 @@ void ClientTracking::Enable(Session& session, const TrackingOptions& options) {
   session.info->tracking.store(options.mode, kRelaxed);
   prefixes_count_.store(static_cast<uint32_t>(prefixes_.size()), kRelaxed);
   clients_count_.store(static_cast<uint32_t>(clients_.size()), kRelaxed);
+  return true;
 }
 
 void ClientTracking::Disable(Session& session) {
@@ -270,7 +273,8 @@ void ClientTracking::Evict(size_t keys_max) {
   }
 }
 
-void ClientTracking::Tick() {
+void ClientTracking::Tick(bool disk_works) {
+  if (disk_works && commit_failed_.exchange(false, kRelaxed)) InvalidateAll();
   Evict(kEvictedPerTick);
   table_.FreeCleared();
 }

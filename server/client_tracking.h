@@ -47,19 +47,19 @@ struct TrackingOptions {
 // load.
 //
 // That no client keeps a value that is no longer the server's:
-//   - A reader is registered before it reads; a writer looks for readers once its commit is visible. So a reader that
-//   saw
-//     the old value was registered when the writer looked.
-//   - Who looks takes the registration out and sends a message, which stands behind the reply with the value: a message
-//   to
-//     a client whose batch is out waits for the batch (PushOrder::kBehindReplies), and the reader's batch was out when
-//     it registered. So does a message to the client that made the change.
-//   - A reader that holds the key's lock, perhaps behind a pending write of its own, is registered at the commit, in
-//   the
-//     order of the group's commands (Outbox::Track): nobody else can change the key before.
-//   - The first client that tracks begins while no write is pending (PrepareClientTracking), so every write that it
-//   could
-//     miss is in its group's outbox.
+//
+// A reader is registered before it reads; a writer looks for readers once its commit is visible. So a reader that saw
+// the old value was registered when the writer looked.
+//
+// Who looks takes the registration out and sends a message, which stands behind the reply with the value: a message to
+// a client whose batch is out waits for the batch (PushOrder::kBehindReplies), and the reader's batch was out when it
+// registered. So does a message to the client that made the change.
+//
+// A reader that holds the key's lock, perhaps behind a pending write of its own, is registered at the commit, in the
+// order of the group's commands (Outbox::Track): nobody else can change the key before.
+//
+// The first client that tracks begins while no write is pending (`exclusive`), so every write that it could miss is in
+// the outbox of its group.
 //
 // Any thread.
 class ClientTracking {
@@ -74,9 +74,9 @@ class ClientTracking {
   void SetMaxKeys(uint64_t keys);
 
   // ---- For the holder of the session ----
-  // Begins, or begins anew with other options; prefixes are added to earlier ones. REQUIRES: active(), or no write is
-  // pending anywhere.
-  void Enable(Session& session, const TrackingOptions& options);
+  // Begins, or begins anew with other options; prefixes are added to earlier ones. `exclusive`: the exclusive gate is
+  // closed, so that no write is pending anywhere. False: nothing has happened, it must be.
+  [[nodiscard]] bool Enable(Session& session, const TrackingOptions& options, bool exclusive);
   void Disable(Session& session);                                   // harmless when it does not track
   std::vector<std::string> Prefixes(const Session& session) const;  // ascending
   // Before a command runs, for clients that track: registers the keys it reads. `under_locks`: the outbox of its commit
@@ -98,8 +98,12 @@ class ClientTracking {
   // A commit's changes: of them those keys that have expired, by nobody's command.
   void OnCommitted(std::span<const storage::Change> changes);
 
-  // Some of the work that can wait: keys beyond the limit, and memory of cleared tables.
-  void Tick();
+  // A commit failed. Once the disk works again its writes may be there after all.
+  void OnCommitFailed() { commit_failed_.store(true, std::memory_order_relaxed); }
+
+  // Periodically, by one thread: keys beyond the limit, memory of cleared tables, and what a failure of the disk left
+  // unsure.
+  void Tick(bool disk_works);
 
   struct Counts {
     uint64_t clients, keys, items, prefixes;
@@ -129,6 +133,7 @@ class ClientTracking {
   const ClientRegistry& registry_;
   Sink sink_;
   std::atomic<uint64_t> max_keys_{0};
+  std::atomic<bool> commit_failed_{false};
   std::atomic<uint32_t> clients_count_{0}, prefixes_count_{0};
   TrackingTable table_;
 

@@ -425,7 +425,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   NestedCall call{.duration_ns = thread.now_ns - started_ns,
                   .keyspace_hits = context.keyspace_hits,
                   .keyspace_misses = context.keyspace_misses,
-                  .db = session.db};
+                  .db = session.db,
+                  .failed = !status.ok() || context.replied_error};
   if (!status.ok()) {
     call.error = ErrorText(status, spec.name);
     reply.Error(call.error);
@@ -480,7 +481,8 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
     call->error = ErrorText(status, spec.name);
     reply.Error(call->error);
   }
-  call->duration_ns = MonotonicNs() - started_ns;
+  call->ended_ns = MonotonicNs();
+  call->duration_ns = call->ended_ns - started_ns;
   call->keyspace_hits = context.keyspace_hits;
   call->keyspace_misses = context.keyspace_misses;
   call->db = outer.session.db;

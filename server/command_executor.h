@@ -24,7 +24,8 @@ class Session;
 // What one run of a command leaves behind besides its reply.
 struct NestedCall {
   uint64_t duration_ns = 0;
-  std::string error;  // its error line; empty: none
+  uint64_t ended_ns = 0;  // CLOCK_MONOTONIC
+  std::string error;      // its error line; empty: none
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
   storage::DbIndex db = 0;  // the client's, afterwards
   bool failed = false;      // it answered with an error

@@ -111,7 +111,7 @@ struct CommandSpec {
   ChannelSpec channels = {};
   // Arguments, in the notation of Redis' documentation: lower-case words are values, upper-case ones literal tokens, [] optional, | alternative, () group,
   // … repeats: "key value [NX | XX] [GET] [EX seconds:integer | KEEPTTL]". A value is "name:type" with type one of string (default) key
-  // integer double pattern unix-time; "key" and "…key" names default to type key.
+  // integer double pattern unix-time; "key" and "…key" names default to type key. "name=shown": clients show it by the second.
   // A value that belongs to the n-th key spec although it is not the n-th key says so: "by-pattern:pattern#1". COMMAND DOCS' argument tree is derived from it.
   std::string_view syntax = {};
   std::string_view since = {};

@@ -103,8 +103,11 @@ class Parser {
 
   bool Value(std::string_view word, Argument* argument) {
     const size_t colon = word.find(':');
-    argument->name = word.substr(0, colon);
+    const std::string_view name = word.substr(0, colon);
+    const size_t equals = name.find('=');
+    argument->name = name.substr(0, equals);
     if (argument->name.empty()) return false;
+    if (equals != std::string_view::npos) argument->shown = name.substr(equals + 1);
     if (colon != std::string_view::npos) {
       const std::string_view type_word = word.substr(colon + 1);
       const size_t hash = type_word.find('#');

@@ -14,6 +14,7 @@ struct SyntaxArgument {
   enum class Type : uint8_t { kString, kInteger, kDouble, kKey, kPattern, kUnixTime, kPureToken, kOneOf, kBlock };
 
   std::string name;
+  std::string shown;  // how clients show it; empty: by its name
   Type type = Type::kString;
   std::string token;  // empty: none
   bool optional = false;

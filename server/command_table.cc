@@ -316,6 +316,10 @@ std::string CommandsMarkdown(const CommandTable& table) {
       std::transform(call.begin(), call.end(), call.begin(),
                      [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
       std::string syntax(command->spec->syntax);
+      for (size_t at = 1; (at = syntax.find('=', at)) != std::string::npos; ++at) {  // name=shown
+        const size_t begin = syntax.find_last_of(" ([", at) + 1;
+        if (begin != at) syntax.erase(begin, at + 1 - begin), at = begin;
+      }
       for (size_t at = 0; (at = syntax.find('|', at)) != std::string::npos; at += 2) syntax.insert(at, "\\");
       out +=
           "| `" + call + (syntax.empty() ? "" : " " + syntax) + "` | " + std::string(command->spec->summary) + " |\n";

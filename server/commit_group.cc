@@ -7,6 +7,7 @@
 
 #include "net/reply_builder.h"
 #include "net/transport.h"
+#include "server/client_tracking.h"
 #include "server/client_handler.h"
 #include "server/config_table.h"
 #include "server/services.h"
@@ -79,6 +80,7 @@ bool CommitGroup::Commit(Stall stall) {
     } else {
       LOG(ERROR) << "commit failed: " << storage::StatusName(status);
       outbox_.RollbackTo(0);
+      services_.tracking.OnCommitFailed();
       FailDependents(status);
     }
   } else {

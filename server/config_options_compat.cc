@@ -174,9 +174,6 @@ constexpr OptionSpec kRows[] = {
     Integer("socket-mark-id", "0", 0, 4294967295, "", kOptImmutable),
     Text("bind-source-addr", "", ""),
 
-    // ---- client-side caching ----
-    With(Integer("tracking-table-max-keys", "1000000", 0, kLongMax, ""), &C::tracking_table_max_keys),
-
     // ---- replication and cluster: not there yet ----
     In(S::kReplication,
        With(Text("masterauth", "", "Replication is not there yet; its options are kept and reported.", kOptSensitive),

@@ -101,6 +101,10 @@ void Server_(Facts& facts, Lines& out) {
   const Server& server = facts.services.server;
   const int64_t uptime = std::max<int64_t>(0, static_cast<int64_t>(std::time(nullptr)) - server.start_unix_s());
   out.Text("redis_version", kRedisVersion);
+  // Some tools look for these; they are Redis' own, so nothing can be said.
+  out.Text("redis_git_sha1", "00000000");
+  out.Number("redis_git_dirty", 0);
+  out.Text("redis_build_id", "0");
   out.Text("basalt_version", BasaltVersion());
   out.Text("rocksdb_version", storage::Storage::RocksdbVersion());
   out.Text("rocksdb_build", RocksdbBuild());

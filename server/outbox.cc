@@ -10,6 +10,12 @@
 
 namespace basalt {
 
+namespace {
+
+constexpr size_t kKeptBytesMax = 64 * 1024;  // of a large message nothing is kept
+
+}  // namespace
+
 void Outbox::Add(Kind kind, uint32_t event_class, storage::DbIndex db, net::ConnId author, std::string_view first,
                  std::string_view second, uint64_t client) {
   slots_.push_back({kind, event_class, db, author, client, bytes_.size(), first.size(), second.size()});
@@ -98,6 +104,7 @@ void Outbox::Deliver(const Services& services, const TellAuthor& tell_author) {
   if (services.tracking.broadcasts()) Broadcast(services);
   slots_.clear();
   bytes_.clear();
+  if (bytes_.capacity() > kKeptBytesMax) bytes_.shrink_to_fit();
 }
 
 void Outbox::Broadcast(const Services& services) const {

@@ -34,6 +34,7 @@ inline constexpr size_t kTopicKinds = 3;
 //   - Messages pushed before an unsubscribe are in the queue in front of the batch with its confirmation.
 //   - Before a subscribe registers, the pushes of its connection are held until the batch has come back: no message
 //     overtakes the confirmation. While they are held nothing may unsubscribe (kCmdAfterPushes), or they would come late.
+//     (The one exception is a transaction that both subscribes to a channel and unsubscribes from it.)
 //
 // A message is encoded once per form (RESP version, pattern) and handed to each worker as one event, with the list of
 // its subscribers, which is kept until someone comes or goes.

@@ -209,7 +209,7 @@ class Server::Impl {
       const net::TransportStats totals = transport->Stats();
       stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
-      tracking.Tick();
+      tracking.Tick(storage->health() != storage::Health::kFailed);
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
       executor.WatchThreads();
     });

@@ -52,7 +52,10 @@ const KeyPositions& AclCall::keys() {
     // Where keys cannot be found the arguments are wrong, and the command will say so; those found before count.
     (void)CommandTable::Keys(*command.spec, argv, &found);
     keys_.emplace();
-    for (const KeyPosition& key : found) keys_->Add(key.index, KeyFlagsOfCall(*command.spec, argv, key.flags));
+    for (const KeyPosition& key : found) {
+      if (key.index >= argv.size()) continue;  // redis.acl_check_cmd asks about calls with too few arguments as well
+      keys_->Add(key.index, KeyFlagsOfCall(*command.spec, argv, key.flags));
+    }
   }
   return *keys_;
 }

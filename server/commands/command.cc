@@ -188,7 +188,7 @@ void WriteArguments(net::ReplyBuilder& reply, const std::vector<SyntaxArgument>&
     reply.Bulk(TypeName(argument.type));
     if (!nested) {
       reply.Bulk("display_text");
-      reply.Bulk(argument.name);
+      reply.Bulk(argument.shown.empty() ? argument.name : argument.shown);
     }
     if (argument.key_spec_index >= 0) {
       reply.Bulk("key_spec_index");

@@ -538,7 +538,7 @@ constexpr CommandSpec kGeoCommands[] = {
      .keys = {KeySpec::One(kKeyRO | kKeyAccess), StoreKey("STORE", 6), StoreKey("STOREDIST", 6)},
      .syntax =
          "key longitude:double latitude:double radius:double (M | KM | FT | MI) [WITHCOORD] [WITHDIST] [WITHHASH] "
-         "[COUNT count:integer [ANY]] [ASC | DESC] [STORE storekey | STOREDIST storedistkey]",
+         "[COUNT count:integer [ANY]] [ASC | DESC] [STORE storekey=key | STOREDIST storedistkey=key]",
      .since = "3.2.0",
      .complexity = kComplexity,
      .summary = "Answers or stores the members within a distance of a point.",
@@ -570,7 +570,7 @@ constexpr CommandSpec kGeoCommands[] = {
      .group = CommandGroup::kGeo,
      .keys = {KeySpec::One(kKeyRO | kKeyAccess), StoreKey("STORE", 5), StoreKey("STOREDIST", 5)},
      .syntax = "key member radius:double (M | KM | FT | MI) [WITHCOORD] [WITHDIST] [WITHHASH] "
-               "[COUNT count:integer [ANY]] [ASC | DESC] [STORE storekey | STOREDIST storedistkey]",
+               "[COUNT count:integer [ANY]] [ASC | DESC] [STORE storekey=key | STOREDIST storedistkey=key]",
      .since = "3.2.0",
      .complexity = kComplexity,
      .summary = "Answers or stores the members within a distance of a member.",

@@ -1,6 +1,8 @@
 // Publish and subscribe.
 #include "server/pubsub.h"
 
+#include <algorithm>
+
 #include "net/transport.h"
 #include "server/client_handler.h"
 #include "server/client_registry.h"
@@ -48,7 +50,6 @@ Status Unsubscribe(CommandContext& ctx) {
   return Ok();
 }
 
-// Names are not keys: nothing is to be locked.
 void PrepareNames(const PrepareInput& input, Preparation* preparation) {
   const ClientInfo& client = *input.session.info;
   const size_t subscribed = client.subscriptions.load(std::memory_order_relaxed) +
@@ -56,8 +57,6 @@ void PrepareNames(const PrepareInput& input, Preparation* preparation) {
                             client.shard_subscriptions.load(std::memory_order_relaxed);
   preparation->slow = std::max(input.argv.size(), subscribed) > kFastNamesMax;
 }
-
-void PrepareNothing(const PrepareInput&, Preparation*) {}
 
 void PrepareList(const PrepareInput& input, Preparation* preparation) {
   const PubSub& pubsub = input.services.pubsub;
@@ -233,8 +232,7 @@ constexpr CommandSpec kCommands[] = {
      .since = "7.0.0",
      .complexity = "O(N) where N is the number of subscribers of the shard channel",
      .summary = "Sends a message to all who listen to a shard channel, and answers how many got it.",
-     .handler = Publish<TopicKind::kShardChannel>,
-     .prepare = PrepareNothing},
+     .handler = Publish<TopicKind::kShardChannel>},
     {.name = "ssubscribe",
      .arity = -2,
      .flags = kSubscriber,

@@ -212,7 +212,7 @@ constexpr CommandSpec kCommands[] = {
     Cluster("cluster|set-config-epoch", 3, kClusterAdmin, "3.0.0", "config-epoch:integer",
             "Sets the configuration epoch."),
     Cluster("cluster|setslot", -4, kClusterAdmin, "3.0.0",
-            "slot:integer (IMPORTING importing | MIGRATING migrating | NODE node | STABLE)",
+            "slot:integer (IMPORTING importing=node-id | MIGRATING migrating=node-id | NODE node=node-id | STABLE)",
             "Moves a slot between nodes."),
     Cluster("cluster|shards", 2, kCmdLoading | kCmdStale, "7.0.0", "", "The shards of the cluster.", kNondeterministic),
     Cluster("cluster|slaves", 3, kCmdAdmin | kCmdStale, "3.0.0", "node-id", "The older name of CLUSTER REPLICAS.",

@@ -508,7 +508,7 @@ constexpr CommandSpec kSortCommands[] = {
      .group = CommandGroup::kGeneric,
      .keys = {KeySpec::One(kKeyRO | kKeyAccess), KeySpec::Unknown(kKeyRO | kKeyAccess),
               KeySpec::Unknown(kKeyOW | kKeyUpdate)},
-     .syntax = "key [BY by-pattern:pattern#1] [LIMIT offset:integer count:integer] [GET get-pattern:pattern#1]… "
+     .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET get-pattern=pattern:pattern#1]… "
                "[ASC | DESC] [ALPHA] [STORE destination:key#2]",
      .since = "1.0.0",
      .complexity = kComplexity,
@@ -522,7 +522,7 @@ constexpr CommandSpec kSortCommands[] = {
      .flags = kCmdReadonly,
      .group = CommandGroup::kGeneric,
      .keys = {KeySpec::One(kKeyRO | kKeyAccess), KeySpec::Unknown(kKeyRO | kKeyAccess)},
-     .syntax = "key [BY by-pattern:pattern#1] [LIMIT offset:integer count:integer] [GET get-pattern:pattern#1]… "
+     .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET get-pattern=pattern:pattern#1]… "
                "[ASC | DESC] [ALPHA]",
      .since = "7.0.0",
      .complexity = kComplexity,

@@ -585,7 +585,7 @@ constexpr CommandSpec kRows[] = {
      .flags = kCmdWrite,
      .group = kGroup,
      .keys = {KeySpec::One(kKeyRW | kKeyUpdate, 2)},
-     .syntax = "key group (id | $) [ENTRIESREAD entries-read:integer]",
+     .syntax = "key group (id | $) [ENTRIESREAD entriesread=entries-read:integer]",
      .since = "5.0.0",
      .complexity = "O(1)",
      .summary = "Sets how far a consumer group has read.",

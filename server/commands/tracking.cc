@@ -91,7 +91,9 @@ Status TrackingCommand(CommandContext& ctx) {
   for (size_t i = 3; i < ctx.argc(); ++i) BASALT_RETURN_IF_ERROR(ParseOption(ctx, &i, &options));
   if (EqualsIgnoreCase(ctx.arg(2), "on")) {
     BASALT_RETURN_IF_ERROR(CheckOptions(ctx, options));
-    ctx.services.tracking.Enable(ctx.session, options);
+    // The first client that tracks begins while no write is pending: what was written unheeded is committed by then.
+    const bool exclusive = ctx.can_write() && ctx.txn().exclusive();
+    if (!ctx.services.tracking.Enable(ctx.session, options, exclusive)) return ErrorCode::kNeedGate;
   } else if (EqualsIgnoreCase(ctx.arg(2), "off")) {
     ctx.services.tracking.Disable(ctx.session);
   } else {
@@ -150,12 +152,6 @@ Status Caching(CommandContext& ctx) {
 Status GetRedir(CommandContext& ctx) {
   ctx.reply.Integer(RedirectOf(ctx.session));
   return Ok();
-}
-
-void PrepareTracking(const PrepareInput& input, Preparation* preparation) {
-  if (!input.services.tracking.active() && EqualsIgnoreCase(input.argv[2], "on")) {
-    preparation->exclusive = preparation->slow = true;
-  }
 }
 
 }  // namespace basalt

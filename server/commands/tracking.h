@@ -10,7 +10,4 @@ Status TrackingInfo(CommandContext& ctx);
 Status Caching(CommandContext& ctx);
 Status GetRedir(CommandContext& ctx);
 
-// The first client that tracks begins while no write is pending: what was written unheeded is committed by then.
-void PrepareTracking(const PrepareInput& input, Preparation* preparation);
-
 }  // namespace basalt

@@ -21,10 +21,10 @@ struct Command;
 // What EVAL or FCALL is to run.
 struct ScriptCall {
   ScriptKind kind = ScriptKind::kEval;
-  std::string_view name;               // digest, or the function's
-  uint32_t flags = kScriptCompat;      // ScriptFlag
-  bool read_only = false;              // EVAL_RO, EVALSHA_RO, FCALL_RO
-  ScriptPace* pace = nullptr;          // learns whether it is slow
+  std::string_view name;           // digest, or the function's
+  uint32_t flags = kScriptCompat;  // ScriptFlag
+  bool read_only = false;          // EVAL_RO, EVALSHA_RO, FCALL_RO
+  ScriptPace* pace = nullptr;      // learns whether it is slow
 };
 using RunInterpreter = std::function<Interpreter::Outcome(Interpreter&, ScriptHost&, net::ReplyBuilder&)>;
 
@@ -97,6 +97,7 @@ class ScriptRun final : public ScriptHost {
   const uint64_t started_ns_;
   const bool oom_at_start_;
   uint64_t ticked_ns_;
+  uint64_t called_ns_;  // when the last nested command ended
   Stop stop_ = Stop::kNone;
   bool wrote_ = false;  // a write command was called
   bool overdue_ = false;

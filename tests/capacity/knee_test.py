@@ -49,6 +49,11 @@ class Search(unittest.TestCase):
         self.assertIsNone(found.knee)
         self.assertEqual(1000 / 16, min(asked))
 
+    def test_it_never_asks_less_than_can_be_offered(self):
+        for start in (1, 150, 400):
+            _, asked = search(lambda rate: False, start, lowest=96)
+            self.assertGreaterEqual(min(asked), 96)
+
     def test_one_hiccup_does_not_move_the_knee(self):
         for at in range(12):
             state = {"asked": 0}

@@ -104,7 +104,7 @@ class RunCase(unittest.TestCase):
 
 class Runs(RunCase):
     def test_a_run_finds_the_knee_and_writes_results_and_report(self):
-        done = self.run_tool(self.words(), 0, FAKE_CAPACITY="3000")
+        done = self.run_tool(self.words(), 0, FAKE_CAPACITY="3000", FAKE_SPEED="2")  # long enough to look at the server
         document = self.results()
         part = self.part(document)
         self.assertTrue(document["complete"])

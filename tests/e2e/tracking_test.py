@@ -147,6 +147,33 @@ class Caching(BasaltTest):
         self.run_clients([()] * 3)
         self.assertLessEqual(int(self.server.info("stats")["tracking_total_keys"]), 4)
 
+    def test_the_first_client_that_tracks_misses_no_write_under_way(self):
+        control = self.client()
+        writers = [self.client() for _ in range(3)]
+        writes = [b"".join(encode(("SET", key, "%s%d" % (key, i))) for key in KEYS * 4) for i in range(3)]
+        for turn in range(30 if SANITIZED else 200):
+            for writer, commands in zip(writers, writes):
+                writer.send_raw(commands)
+            client = self.client()
+            client.send_raw(b"".join(encode(command) for command in [("HELLO", 3), ("CLIENT", "TRACKING", "ON")]
+                                     + [("GET", key) for key in KEYS]))
+            for writer in writers:
+                for _ in range(4 * len(KEYS)):
+                    writer.read()
+            client.send("PING")
+            cache, replies = {}, 0
+            while replies < len(KEYS) + 3:
+                reply = client.read()
+                if reply.kind == ">":
+                    cache.pop(reply.plain()[1][0].decode(), None)
+                    continue
+                if 2 <= replies < len(KEYS) + 2:
+                    cache[KEYS[replies - 2]] = reply.value
+                replies += 1
+            for key, value in cache.items():
+                self.assertEqual(value, control.call("GET", key), "turn %d" % turn)
+            client.close()
+
     def test_everything_leaves_with_the_client(self):
         client = CachingClient(self.client(), 1)
         client.read_some()

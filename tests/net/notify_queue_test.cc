@@ -44,6 +44,19 @@ TEST(NotifyQueueTest, AnOwnerThatIsAwakeCostsNoByte) {
   EXPECT_EQ(queue.pipe_writes(), 1u);
 }
 
+TEST(NotifyQueueTest, WhatMustPrecedeLaterInputIsKnownUntilItIsDrained) {
+  NotifyQueue queue;
+  std::vector<WorkerEvent> events;
+  queue.Push(Numbered(0, 1));
+  EXPECT_FALSE(queue.has_ordered());
+  queue.Push(Numbered(0, 2), NotifyQueue::Order::kBeforeInput);
+  queue.Push(Numbered(0, 3));
+  EXPECT_TRUE(queue.has_ordered());
+  queue.Drain(&events, false);
+  EXPECT_EQ(events.size(), 3u);
+  EXPECT_FALSE(queue.has_ordered());
+}
+
 TEST(NotifyQueueTest, BatchesGoToTheirWorkerOnly) {
   NotifyQueue queue;
   std::vector<BatchPtr> batches;

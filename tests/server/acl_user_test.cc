@@ -214,6 +214,13 @@ TEST(AclUserTest, EveryKeyOfEveryRowIsLookedAt) {
   }
 }
 
+TEST(AclUserTest, ACallWithTooFewArgumentsIsJudgedByThoseItHas) {
+  for (const Command& command : Table().all()) {
+    const std::string_view argv[] = {command.name()};
+    EXPECT_TRUE(Made({"+@all", "~none"}).Check(command, argv).allowed()) << command.name();
+  }
+}
+
 TEST(AclUserTest, ACallMustFitIntoOneSelector) {
   const User user = Made({"(%R~read* +@all)", "(%W~write* +@all)"});
   EXPECT_TRUE(Allows(user, {"GET", "read"}));

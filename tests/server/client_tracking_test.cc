@@ -43,7 +43,7 @@ class ClientTrackingTest : public testing::Test {
   }
   std::unique_ptr<Session> Connect(const TrackingOptions& options) {
     auto session = Connect();
-    tracking_.Enable(*session, options);
+    EXPECT_TRUE(tracking_.Enable(*session, options, true));
     return session;
   }
   void Read(Session& session, std::string_view key, const CommandSpec& spec = kGet) {
@@ -97,6 +97,18 @@ TEST_F(ClientTrackingTest, AKeyThatWasReadIsToldOnce) {
   EXPECT_EQ(tracking_.GetCounts().items, 0u);
 }
 
+TEST_F(ClientTrackingTest, TheFirstClientWaitsForTheGate) {
+  auto a = Connect(), b = Connect();
+  EXPECT_FALSE(tracking_.Enable(*a, {}, false));
+  EXPECT_FALSE(tracking_.active());
+  EXPECT_EQ(a->tracking, 0);
+  EXPECT_TRUE(tracking_.Enable(*a, {}, true));
+  EXPECT_TRUE(tracking_.Enable(*b, {}, false));
+  tracking_.Disable(*a);
+  tracking_.Disable(*b);
+  EXPECT_FALSE(tracking_.Enable(*b, {}, false));
+}
+
 TEST_F(ClientTrackingTest, AThousandReadersShareOneMessage) {
   std::vector<std::unique_ptr<Session>> readers;
   for (int i = 0; i < 1000; ++i) Read(*readers.emplace_back(Connect({})), "k");
@@ -116,8 +128,8 @@ TEST_F(ClientTrackingTest, WhoHasLeftOrChangedItsModeIsNotTold) {
   for (Session* each : {left.get(), broadcast.get(), again.get()}) Read(*each, "k");
   tracking_.Disable(*left);
   tracking_.Disable(*broadcast);
-  tracking_.Enable(*broadcast, {.mode = kTracking | kTrackingBroadcast, .prefixes = {"other"}});
-  tracking_.Enable(*again, {.mode = kTracking | kTrackingNoLoop});
+  EXPECT_TRUE(tracking_.Enable(*broadcast, {.mode = kTracking | kTrackingBroadcast, .prefixes = {"other"}}, false));
+  EXPECT_TRUE(tracking_.Enable(*again, {.mode = kTracking | kTrackingNoLoop}, false));
   Change("k");
   EXPECT_EQ(Sent(*left), Messages{});
   EXPECT_EQ(Sent(*broadcast), Messages{});
@@ -195,13 +207,25 @@ TEST_F(ClientTrackingTest, WhatTheTableCannotHoldIsToldAsChanged) {
   EXPECT_EQ(Sent(*reader), Messages{});
 }
 
+TEST_F(ClientTrackingTest, NothingIsSureAfterAFailureOfTheDisk) {
+  auto reader = Connect({});
+  Read(*reader, "k");
+  tracking_.Tick(true);
+  tracking_.OnCommitFailed();
+  tracking_.Tick(false);
+  EXPECT_EQ(Sent(*reader), Messages{});
+  tracking_.Tick(true);
+  tracking_.Tick(true);
+  EXPECT_EQ(Sent(*reader), Messages{">2\r\n$10\r\ninvalidate\r\n_\r\n"});
+}
+
 TEST_F(ClientTrackingTest, AClearedTableIsFreedInParts) {
   auto reader = Connect({});
   for (int i = 0; i < 1000; ++i) Read(*reader, "k" + std::to_string(i));
   tracking_.Deliver(runner_.storage(), {.kind = Outbox::Kind::kInvalidateAll});
   EXPECT_EQ(tracking_.GetCounts().keys, 0u);
   EXPECT_EQ(tracking_.GetCounts().items, 0u);
-  for (int i = 0; i < 300; ++i) tracking_.Tick();
+  for (int i = 0; i < 300; ++i) tracking_.Tick(true);
   Change("k1");
   EXPECT_EQ(Sent(*reader), Messages{">2\r\n$10\r\ninvalidate\r\n_\r\n"});
 }
@@ -271,7 +295,7 @@ class CachingModel : public ClientTrackingTest {
     if (reader.session->tracking != 0) {
       tracking_.Disable(*reader.session);
     } else {
-      tracking_.Enable(*reader.session, {.mode = mode_});
+      EXPECT_TRUE(tracking_.Enable(*reader.session, {.mode = mode_}, true));
     }
     reader.cache.clear();
   }
@@ -352,10 +376,11 @@ TEST_F(ClientTrackingTest, ManyThreadsAtOnce) {
         switch (random() % 8) {
           case 0:
             tracking_.Disable(*session);
-            tracking_.Enable(*session, {.mode = t == 0 ? uint8_t{kTracking | kTrackingBroadcast} : uint8_t{kTracking}});
+            EXPECT_TRUE(tracking_.Enable(
+                *session, {.mode = t == 0 ? uint8_t{kTracking | kTrackingBroadcast} : uint8_t{kTracking}}, true));
             break;
           case 1:
-            tracking_.Tick();
+            tracking_.Tick(true);
             break;
           case 2:
             if (i % 100 == 0) tracking_.Deliver(runner_.storage(), {.kind = Outbox::Kind::kInvalidateAll});

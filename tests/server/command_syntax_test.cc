@@ -35,6 +35,19 @@ TEST(CommandSyntax, ValuesMayNameTheirKeySpec) {
   EXPECT_FALSE(ParseSyntax("other:key#x", 1).has_value());
 }
 
+TEST(CommandSyntax, ValuesMayBeShownByAnotherName) {
+  const auto arguments = Parse("key [BY by-pattern=pattern:pattern#1] [STORE storekey=key] [= | ~]", 2);
+  ASSERT_EQ(arguments.size(), 4u);
+  EXPECT_EQ(arguments[0].shown, "");
+  EXPECT_EQ(arguments[1].name, "by-pattern");
+  EXPECT_EQ(arguments[1].shown, "pattern");
+  EXPECT_EQ(arguments[1].key_spec_index, 1);
+  EXPECT_EQ(arguments[2].name, "storekey");
+  EXPECT_EQ(arguments[2].shown, "key");
+  EXPECT_EQ(arguments[2].type, Type::kKey);
+  EXPECT_EQ(arguments[3].arguments[0].token, "=");
+}
+
 TEST(CommandSyntax, OptionsAndAlternatives) {
   const auto arguments = Parse("[NX | XX] [GET] [EX seconds:integer | KEEPTTL]");
   ASSERT_EQ(arguments.size(), 3u);

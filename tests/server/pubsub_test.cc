@@ -303,9 +303,9 @@ TEST_F(PubSubTest, AgreesWithAModel) {
 TEST(PubSubStress, ManyThreads) {
   PubSub pubsub;
   std::atomic<uint64_t> pushed{0};
-  pubsub.SetSink({.push_to_many =
-                      [&](PubSub::Conns conns, PubSub::Bytes bytes) { pushed += conns->size() * (bytes->size() > 0); },
-                  .hold_pushes = [](net::ConnId) {}});
+  pubsub.SetSink(
+      {.push_to_many = [&](PubSub::Conns conns, PubSub::Bytes bytes) { pushed += conns->size() * (bytes->size() > 0); },
+       .hold_pushes = [](net::ConnId) {}});
   constexpr int kRounds = 2000;
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < 3; ++t) {

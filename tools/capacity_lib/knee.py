@@ -12,9 +12,10 @@ class KneeSearch:
     bad one, after two. Ends when the gap is below `resolution` or after `steps_max` answers, so it always ends.
     """
 
-    def __init__(self, start, steps_max, growth=1.5, resolution=0.04):
-        self.next = max(1.0, start)
-        self.floor = self.next / FLOOR
+    def __init__(self, start, steps_max, growth=1.5, resolution=0.04, lowest=1.0):
+        """lowest: the generator cannot offer less."""
+        self.next = max(lowest, start)
+        self.floor = max(lowest, self.next / FLOOR)
         self.steps_left = steps_max
         self.growth = growth
         self.resolution = resolution

@@ -31,6 +31,7 @@ PERCENTILES = "50,90,95,99,99.9"
 # An open loop needs requests at even times, but memtier sends each connection's share in bursts every 20 ms, all connections at
 # once. So several processes, each started a part of that period after the one before it, drive a rate.
 STAGGERED, PERIOD_S = 8, 0.02
+CONNECTION_RATE_MIN = 2  # a second; at 1 memtier would make a timeval of 1,000,000 µs, which is none
 GRACE_S = 20  # how much longer than asked a step may take
 LOADING_MAX_S = 3600
 
@@ -56,6 +57,10 @@ class Memtier:
     def document(self):
         lost = [] if self.open_loop else ["no --rate-limiting: the knee is the best of the closed-loop points"]
         return {"name": self.name, "version": self.version, "path": self.path, "threads": self.threads, "lost": lost}
+
+    @staticmethod
+    def lowest_rate(connections):
+        return connections * CONNECTION_RATE_MIN
 
     def command(self, load, server, json_path):
         """The command line of one process, and how many requests a second it is really asked for (None: all it can send)."""
@@ -187,7 +192,7 @@ def connection_rate(wanted):
 
     memtier (2.x) sends ceil(rate / 50) requests at once, and as often a second as that goes into the rate.
     """
-    rate = max(2, round(wanted))
+    rate = max(CONNECTION_RATE_MIN, round(wanted))
     burst = -(-rate // 50)
     return rate, burst * 1e6 / (1_000_000 // (rate // burst)), burst
 

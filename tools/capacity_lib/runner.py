@@ -17,7 +17,7 @@ class Runner:
         self.servers, self.generator, self.profiles = list(servers), generator, profiles
         self.memory_bytes, self.document, self.path = memory_bytes, document, path
         self.progress, self.stop = progress, stop
-        self.gone = set()  # servers that do not answer any more
+        self.gone = set()  # servers that did not answer any more
         self.samplers = {}
 
     def run(self):
@@ -55,9 +55,20 @@ class Runner:
         }
         self.document["profiles"].append(entry)
         for value_bytes in profile.value_bytes:
+            self.look_for_gone()
             stage = {"value_bytes": value_bytes, "keys": keys, "servers": {}}
             entry["stages"].append(stage)
             Stage(self, profile, keys, value_bytes, stage).run()
+
+    def look_for_gone(self):
+        """A server that paused for long, or was started again, takes part from the next stage on."""
+        for server in self.servers:
+            if server.name in self.gone:
+                try:
+                    server.call("PING")
+                    self.gone.discard(server.name)
+                except Failure:
+                    pass  # its failure has been told
 
     # ---- what stages use ----
     def active(self):

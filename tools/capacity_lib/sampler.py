@@ -64,7 +64,7 @@ class Sampler:
                     self.samples.append({name: taken[name] for name in ("t",) + PLOTTED if name in taken})
             except Failure:
                 pass  # a server that does not answer leaves a gap; the step that runs tells about it
-            due += PERIOD_S
+            due = max(due + PERIOD_S, time.monotonic())  # after a pause of the server it does not catch up
             self.ending.wait(max(0.0, due - time.monotonic()))
 
     def stop(self):

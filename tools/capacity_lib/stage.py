@@ -158,7 +158,11 @@ class Stage:
         for server in self.servers():
             best = self.best_closed(server, min(self.profile.pipeline))
             if best is not None:
-                searches[server.name] = KneeSearch(KNEE_START * best["ops_per_s"], self.profile.knee_steps)
+                searches[server.name] = KneeSearch(
+                    KNEE_START * best["ops_per_s"],
+                    self.profile.knee_steps,
+                    lowest=self.runner.generator.lowest_rate(self.profile.connections),
+                )
         while True:
             # A server whose part ended early is not among servers() any more.
             going = [
