@@ -373,7 +373,11 @@ class Many(PubSubTest):
 
         def listen():
             next_ = {}
-            while not self.stopping.is_set() or stays.pending(0.2):
+            while True:
+                if not stays.pending(0.2):
+                    if self.stopping.is_set():
+                        return
+                    continue
                 publisher, number = text(stays.read())[2].split()
                 assert int(number) == next_.get(publisher, 0)
                 next_[publisher] = int(number) + 1
