@@ -422,7 +422,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     return status;
   }
   thread.now_ns = MonotonicNs();
-  NestedCall call{.duration_ns = thread.now_ns - started_ns,
+  FinishedCall call{.duration_ns = thread.now_ns - started_ns,
                   .keyspace_hits = context.keyspace_hits,
                   .keyspace_misses = context.keyspace_misses,
                   .db = session.db,
@@ -431,7 +431,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     call.error = ErrorText(status, spec.name);
     reply.Error(call.error);
   }
-  Account(session, command, argv, call);
+  Account(&session, command, argv, call);
   if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
@@ -451,7 +451,7 @@ void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& se
 }
 
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                                  net::ReplyBuilder& reply, NestedCall* call) const {
+                                  net::ReplyBuilder& reply, FinishedCall* call) const {
   const CommandSpec& spec = *command.spec;
   const uint64_t started_ns = MonotonicNs();
   const auto from = reply.Mark();
@@ -490,8 +490,8 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   return Ok();
 }
 
-void CommandExecutor::Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
-                              const NestedCall& call) const {
+void CommandExecutor::Account(const Session* caller, const Command& command, std::span<const std::string_view> argv,
+                              const FinishedCall& call) const {
   const CommandSpec& spec = *command.spec;
   if (!call.error.empty()) services_.stats.RecordError(call.error);
   if (call.keyspace_hits != 0) services_.stats.KeyspaceHit(call.keyspace_hits);
@@ -503,12 +503,17 @@ void CommandExecutor::Account(const Session& session, const Command& command, st
   if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
     services_.latency.Record(spec.Has(kCmdFast) ? "fast-command" : "command", duration_us / 1000, time(nullptr));
   }
+  if (argv.empty()) return;
   if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
-    const std::string name = session.info->name();
-    services_.slowlog.Record(spec, argv, duration_us, {session.conn.peer, name, session.queue_wait_ns}, time(nullptr),
-                             static_cast<size_t>(config.slowlog_max_len));
+    const std::string name = caller != nullptr ? caller->info->name() : "";
+    const SlowLog::Caller shown = caller != nullptr ? SlowLog::Caller{caller->conn.peer, name, caller->queue_wait_ns} : SlowLog::Caller{};
+    services_.slowlog.Record(spec, argv, duration_us, shown, time(nullptr), static_cast<size_t>(config.slowlog_max_len));
   }
-  if (session.wake == Wake::kFirstRun) ShowToMonitors(spec, argv, session, call.db);  // else it was shown when it began to wait
+  if (caller == nullptr) {
+    if (services_.monitors.watched() && MonitorHub::Shows(spec)) services_.monitors.Feed(spec, argv, call.db, "lua", false);
+  } else if (caller->wake == Wake::kFirstRun) {  // else it was shown when it began to wait
+    ShowToMonitors(spec, argv, *caller, call.db);
+  }
 }
 
 void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session,

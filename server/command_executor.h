@@ -22,7 +22,7 @@ struct Command;
 class Session;
 
 // What one run of a command leaves behind besides its reply.
-struct NestedCall {
+struct FinishedCall {
   uint64_t duration_ns = 0;
   uint64_t ended_ns = 0;  // CLOCK_MONOTONIC
   std::string error;      // its error line; empty: none
@@ -46,10 +46,11 @@ class CommandExecutor {
   // when the outer command must run again elsewhere. A script has a reply of its own. What the command leaves behind is told by
   // Account, once it is sure that it does not run again.
   Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
-                   net::ReplyBuilder& reply, NestedCall* call) const;
-  // Statistics, slow log and MONITOR.
-  void Account(const Session& session, const Command& command, std::span<const std::string_view> argv,
-               const NestedCall& call) const;
+                   net::ReplyBuilder& reply, FinishedCall* call) const;
+  // Statistics, slow log and MONITOR. `caller`: null for a command inside a script, whose argv may be left out when no one wants to
+  // see it.
+  void Account(const Session* caller, const Command& command, std::span<const std::string_view> argv,
+               const FinishedCall& call) const;
 
   // The reason to refuse a command with these flags (CommandFlag): memory, replicas, the disk. ok: none.
   Status CheckResources(uint64_t flags) const;

@@ -123,10 +123,10 @@ Status Exec(CommandContext& ctx) {
   session.in_multi = false;  // for the commands that ask (MULTI state is not theirs)
   const storage::DbIndex db = session.db;
   std::vector<std::vector<std::string_view>> argvs;
-  std::vector<std::optional<NestedCall>> calls;  // none: denied
+  std::vector<std::optional<FinishedCall>> calls;  // none: denied
   for (const QueuedCommand& queued : session.queued) {
     std::vector<std::string_view>& argv = argvs.emplace_back(queued.args.begin(), queued.args.end());
-    std::optional<NestedCall>& call = calls.emplace_back();
+    std::optional<FinishedCall>& call = calls.emplace_back();
     if (const Status denied = CheckPermission(ctx.services, session, *queued.command, argv, AclContext::kExec); !denied.ok()) {
       ctx.services.stats.RecordError(denied.text());
       ctx.reply.Error(denied.text());
@@ -142,7 +142,7 @@ Status Exec(CommandContext& ctx) {
   }
   // Only now: what has to run again elsewhere has not happened yet.
   for (size_t i = 0; i < calls.size(); ++i) {
-    if (calls[i]) ctx.services.executor.Account(session, *session.queued[i].command, argvs[i], *calls[i]);
+    if (calls[i]) ctx.services.executor.Account(&session, *session.queued[i].command, argvs[i], *calls[i]);
   }
   session.DiscardTransaction();
   Unwatch(ctx);

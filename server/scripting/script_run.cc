@@ -6,11 +6,9 @@
 #include <utility>
 
 #include "server/acl/permission.h"
-#include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_group.h"
 #include "server/config_table.h"
-#include "server/latency_monitor.h"
 #include "server/monitor_hub.h"
 #include "server/scripting/scripting.h"
 #include "server/session.h"
@@ -202,7 +200,7 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
   }
   if (!error.ok()) {
     const std::string line = ErrorText(error, command != nullptr ? command->name() : "");
-    Keep({.command = command, .rejected = true, .error = line}, {});
+    Keep({.command = command, .rejected = true, .call = {.error = line}}, {});
     builder.Error(line);
     return CallResult::kReplied;
   }
@@ -212,7 +210,7 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
   }
   if (!LockKeys(*command, argv)) return CallResult::kUnwind;
 
-  NestedCall nested;
+  FinishedCall nested;
   const Status status = outer_.services.executor.RunNested(outer_, *command, argv, builder, &nested);
   switch (status.code()) {
     case ErrorCode::kNeedSlowLane:
@@ -226,13 +224,7 @@ ScriptHost::CallResult ScriptRun::Call(std::span<const std::string_view> argv, n
   }
   CHECK(status.ok()) << command->name() << " cannot run inside a script";
   called_ns_ = nested.ended_ns;
-  Keep({.command = command,
-        .duration_ns = nested.duration_ns,
-        .error = std::move(nested.error),
-        .hits = nested.keyspace_hits,
-        .misses = nested.keyspace_misses,
-        .db = outer_.session.db},
-       argv);
+  Keep({.command = command, .call = std::move(nested)}, argv);
   return CallResult::kReplied;
 }
 
@@ -297,9 +289,9 @@ void ScriptRun::OnErrorReply(std::string_view line, bool counted) {
 
 void ScriptRun::Keep(Done done, std::span<const std::string_view> argv) {
   const ConfigSnapshot& config = outer_.services.config.current();
-  const bool wanted =
-      !argv.empty() && (outer_.services.monitors.watched() ||
-                        SlowLog::Wants(static_cast<int64_t>(done.duration_ns / 1000), config.slowlog_log_slower_than));
+  const bool wanted = !argv.empty() && (outer_.services.monitors.watched() ||
+                                        SlowLog::Wants(static_cast<int64_t>(done.call.duration_ns / 1000),
+                                                       config.slowlog_log_slower_than));
   if (wanted) done.argv = Copy(argv);
   unpublished_.push_back(std::move(done));
   if (unpublished_.size() >= kUnpublishedMax) Publish();
@@ -307,37 +299,19 @@ void ScriptRun::Keep(Done done, std::span<const std::string_view> argv) {
 
 void ScriptRun::Publish() {
   const Services& services = outer_.services;
-  const ConfigSnapshot& config = services.config.current();
   if (!std::exchange(shown_, true)) {
     const storage::DbIndex db = std::exchange(outer_.session.db, caller_db_);
     ShowScriptToMonitors(outer_);
     outer_.session.db = db;
   }
   for (const Done& done : unpublished_) {
-    if (!done.error.empty()) services.stats.RecordError(done.error);
-    if (done.command == nullptr) continue;
-    if (done.rejected) {
-      services.stats.RecordCall(done.command->index, 0, CallOutcome::kRejected, false);
+    if (done.command != nullptr && !done.rejected) {
+      const std::vector<std::string_view> argv = ViewsOf(done.argv);
+      services.executor.Account(nullptr, *done.command, argv, done.call);
       continue;
     }
-    const CommandSpec& spec = *done.command->spec;
-    if (done.hits != 0) services.stats.KeyspaceHit(done.hits);
-    if (done.misses != 0) services.stats.KeyspaceMiss(done.misses);
-    services.stats.RecordCall(done.command->index, done.duration_ns,
-                              done.error.empty() ? CallOutcome::kOk : CallOutcome::kFailed, config.latency_tracking);
-    const int64_t duration_us = static_cast<int64_t>(done.duration_ns / 1000);
-    if (LatencyMonitor::Wants(duration_us / 1000, config.latency_monitor_threshold)) {
-      services.latency.Record(spec.Has(kCmdFast) ? "fast-command" : "command", duration_us / 1000, time(nullptr));
-    }
-    if (done.argv.empty()) continue;
-    const std::vector<std::string_view> argv = ViewsOf(done.argv);
-    if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
-      services.slowlog.Record(spec, argv, duration_us, {"", "", 0}, time(nullptr),
-                              static_cast<size_t>(config.slowlog_max_len));
-    }
-    if (services.monitors.watched() && MonitorHub::Shows(spec)) {
-      services.monitors.Feed(spec, argv, done.db, "lua", false);
-    }
+    services.stats.RecordError(done.call.error);
+    if (done.command != nullptr) services.stats.RecordCall(done.command->index, 0, CallOutcome::kRejected, false);
   }
   unpublished_.clear();
 }

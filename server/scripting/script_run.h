@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/command_context.h"
+#include "server/command_executor.h"
 #include "server/scripting/interpreter.h"
 #include "server/scripting/running_scripts.h"
 #include "server/scripting/script_host.h"
@@ -73,13 +74,10 @@ class ScriptRun final : public ScriptHost {
 
   // What a nested command leaves in statistics and with monitors.
   struct Done {
-    const Command* command;
-    uint64_t duration_ns = 0;
+    const Command* command;  // null: there is none
     bool rejected = false;
-    std::string error;  // the line; empty: none
-    uint32_t hits = 0, misses = 0;
+    FinishedCall call;
     std::vector<std::string> argv;  // when a monitor or the slow log wants it
-    storage::DbIndex db = 0;
   };
 
   bool Tick(uint64_t now_ns);
