@@ -6,7 +6,7 @@
 
 #include "server/argument_parsing.h"
 #include "server/config_options.h"
-#include "server/sha256.h"
+#include "server/digest.h"
 
 namespace basalt {
 

@@ -1,11 +1,11 @@
 // EVAL and its kin, SCRIPT. What a run may do is ScriptRun's; what scripts are known, ScriptCache's.
 #include "server/scripting/scripting.h"
-#include "server/sha1.h"
 
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/digest.h"
 #include "server/scripting/script_run.h"
 
 namespace basalt {

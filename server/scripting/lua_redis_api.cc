@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "server/argument_parsing.h"
+#include "server/digest.h"
 #include "server/scripting/function_library.h"
 #include "server/scripting/lua_values.h"
 #include "server/scripting/script_flags.h"
-#include "server/sha1.h"
 #include "server/version.h"
 
 namespace basalt {

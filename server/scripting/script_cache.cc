@@ -4,7 +4,7 @@
 #include <mutex>
 #include <utility>
 
-#include "server/sha1.h"
+#include "server/digest.h"
 
 namespace basalt {
 

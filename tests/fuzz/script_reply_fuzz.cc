@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/digest.h"
 #include "server/scripting/interpreter.h"
-#include "server/sha1.h"
 
 namespace {
 

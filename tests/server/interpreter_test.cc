@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "server/digest.h"
 #include "server/scripting/function_library.h"
-#include "server/sha1.h"
 
 namespace basalt {
 namespace {
