@@ -187,6 +187,10 @@ void ConfigureSocket(int fd, bool unix_socket, int keepalive_s) {
   PLOG_IF(WARNING, !ok) << "setsockopt";
 }
 
+void AcknowledgeNow(int fd) {
+  if (!SetOption(fd, IPPROTO_TCP, TCP_QUICKACK, 1)) VLOG(1) << "TCP_QUICKACK refused";
+}
+
 void CloseGently(int fd) {
   constexpr int kReadsMax = 64;  // 1 MiB
   char scratch[16 * 1024];

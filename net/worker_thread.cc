@@ -208,6 +208,8 @@ void WorkerThread::Update(Slot& slot) {
       to_submit_[static_cast<int>(next.lane)].push_back(std::move(next.batch));
     } else if (!conn.output().empty() && !slot.write_blocked) {  // a protocol error just now
       if (!WriteOut(slot)) return;
+    } else if (conn.has_part_of_request()) {
+      AcknowledgeNow(slot.fd);
     }
   }
   if (const std::optional<CloseReason> reason = conn.Verdict(now_ns_)) return Close(slot, *reason);
