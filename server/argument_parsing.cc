@@ -208,6 +208,16 @@ std::string ToUpper(std::string_view text) {
   return result;
 }
 
+std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t end = std::min(text.find(separator, from), text.size());
+    parts.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return parts;
+}
+
 // Only the last star ever needs to be tried again: if what follows it fits nowhere in the rest of the text, giving an
 // earlier star more leaves even less for it. So no recursion, and no exponential patterns.
 bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace basalt {
 
@@ -30,6 +31,8 @@ std::string_view FormatLongDouble(long double value, char* buffer);
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 std::string ToLower(std::string_view text);
 std::string ToUpper(std::string_view text);
+// At each separator: two in a row have an empty part between them.
+std::vector<std::string_view> SplitAt(std::string_view text, char separator);
 
 // Redis' glob: * ? [a-z] [^x] and backslash, with its corner cases (a pattern of stars does not match an empty text
 // unless the pattern is empty; an unclosed class ends with the pattern). At most |pattern| * |text| steps on any input.

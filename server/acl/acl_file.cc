@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "server/argument_parsing.h"
 #include "server/replace_file.h"
 
 namespace basalt {
@@ -17,17 +18,6 @@ std::string_view Trim(std::string_view text, std::string_view blanks) {
   const size_t begin = std::min(text.find_first_not_of(blanks), text.size());
   const size_t end = text.find_last_not_of(blanks) + 1;
   return text.substr(begin, std::max(begin, end) - begin);
-}
-
-// At each of them: two in a row have an empty word between them (the name of a user may be empty).
-std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t end = std::min(text.find(separator, from), text.size());
-    parts.push_back(text.substr(from, end - from));
-    from = end + 1;
-  }
-  return parts;
 }
 
 // What is wrong with the rules of one line; of those that are no unknown names only the first, which may be the cause
@@ -63,7 +53,7 @@ bool ParseAclFile(std::string_view text, const std::string& path, const AclDefau
     const std::string where = path + ':' + std::to_string(++number);
     const std::string_view line = Trim(untrimmed, " \t\r\n");
     if (line.empty()) continue;
-    const std::vector<std::string_view> words = SplitAt(line, ' ');
+    const std::vector<std::string_view> words = SplitAt(line, ' ');  // the name of a user may be empty
     if (words[0] != "user" || words.size() < 2) {
       errors += where + " should start with user keyword followed by the username. ";
       continue;

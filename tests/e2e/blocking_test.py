@@ -6,27 +6,14 @@ import random
 import threading
 import time
 
-from case import SANITIZED, BasaltTest, main, os
+from case import ORACLE, SANITIZED, OracleTest, main, os
 from resp import Closed, RespError, encode
-from server import Server
 
-ORACLE = os.environ.get("BASALT_ORACLE")
 SECONDS = 60 if SANITIZED else 20
 
 
-class BlockingTest(BasaltTest):
+class BlockingTest(OracleTest):
     options = {"enable-debug-command": "yes"}
-
-    def start(self, options=None, folder=None, wait=True, **more):
-        if not ORACLE:
-            return super().start(options, folder, wait, **more)
-        server = Server(ORACLE, kind="redis", options=options or {})
-        self.addCleanup(server.stop)
-        return server
-
-    def setUp(self):
-        super().setUp()
-        self.control = self.client()
 
     def blocked(self):
         return int(self.server.info("clients", client=self.control)["blocked_clients"])

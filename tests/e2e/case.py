@@ -13,6 +13,7 @@ from server import Server
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASALT = os.environ.get("BASALT", os.path.join(ROOT, "build/release/basalt"))
+ORACLE = os.environ.get("BASALT_ORACLE")  # a redis-server that OracleTests run against instead
 SANITIZED = bool(os.environ.get("BASALT_SANITIZE"))  # memory and time are not what they are in Release
 
 
@@ -54,8 +55,23 @@ class BasaltTest(unittest.TestCase):
         return done.returncode, done.stdout
 
 
+class OracleTest(BasaltTest):
+    """What holds for a real Redis too: BASALT_ORACLE=/path/to/redis-server. self.control is a client for looking."""
+
+    def start(self, options=None, folder=None, wait=True, **more):
+        if not ORACLE:
+            return super().start(options, folder, wait, **more)
+        server = Server(ORACLE, kind="redis", options=options or {})
+        self.addCleanup(server.stop)
+        return server
+
+    def setUp(self):
+        super().setUp()
+        self.control = self.client()
+
+
 def main():
     unittest.main(verbosity=2)
 
 
-__all__ = ["BASALT", "ROOT", "SANITIZED", "BasaltTest", "Client", "Server", "main", "os", "re", "signal", "subprocess", "unittest"]
+__all__ = ["BASALT", "ORACLE", "ROOT", "SANITIZED", "BasaltTest", "OracleTest", "Client", "Server", "main", "os", "re", "signal", "subprocess", "unittest"]

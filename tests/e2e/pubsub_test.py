@@ -7,28 +7,18 @@ import random
 import threading
 import time
 
-from case import SANITIZED, BasaltTest, main, os, unittest
+from case import ORACLE, SANITIZED, OracleTest, main, unittest
 from resp import Closed, encode
-from server import Server
 
-ORACLE = os.environ.get("BASALT_ORACLE")
 SECONDS = 60 if SANITIZED else 20
 ROUNDS = 30 if SANITIZED else 150
 
 
-class PubSubTest(BasaltTest):
+class PubSubTest(OracleTest):
     options = {}
-
-    def start(self, options=None, folder=None, wait=True, **more):
-        if not ORACLE:
-            return super().start(options, folder, wait, **more)
-        server = Server(ORACLE, kind="redis", options=options or {})
-        self.addCleanup(server.stop)
-        return server
 
     def setUp(self):
         super().setUp()
-        self.control = self.client()
         self.failures = []
         self.stopping = threading.Event()
 

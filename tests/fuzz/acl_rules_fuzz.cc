@@ -8,6 +8,7 @@
 
 #include "server/acl/acl_file.h"
 #include "server/acl/user.h"
+#include "server/argument_parsing.h"
 #include "server/command_table.h"
 #include "server/config_options.h"
 
@@ -18,16 +19,6 @@ namespace {
 const CommandTable& Table() {
   static const CommandTable table;
   return table;
-}
-
-std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t end = std::min(text.find(separator, from), text.size());
-    parts.push_back(text.substr(from, end - from));
-    from = end + 1;
-  }
-  return parts;
 }
 
 void Require(bool same, const char* what, const std::string& text) {

@@ -1,15 +1,13 @@
 #include "server/config_table.h"
-#include "server/key_events.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <thread>
+
+#include "server/key_events.h"
+#include "tests/server/folder_test.h"
 
 namespace basalt {
 namespace {
@@ -17,23 +15,8 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class ConfigTableTest : public testing::Test {
+class ConfigTableTest : public FolderTest {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/basalt-config-XXXXXX";
-    folder_ = ::mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ + "/" + name) << text;
-    return folder_ + "/" + name;
-  }
-  static std::string Read(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
   std::string LoadError(const std::string& text) {
     ConfigTable config;
     std::string error;
@@ -48,8 +31,6 @@ class ConfigTableTest : public testing::Test {
     const Status status = config.Set(words, local);
     return status.ok() ? "OK" : status.code() == ErrorCode::kMessage ? status.text() : ErrorText(status, "config|set");
   }
-
-  std::string folder_;
 };
 
 // ---- the table itself ----

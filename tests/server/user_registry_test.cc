@@ -5,11 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "server/acl/acl_file.h"
 #include "server/config_table.h"
+#include "tests/server/folder_test.h"
 
 namespace basalt {
 namespace {
@@ -18,23 +17,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class UserRegistryTest : public ::testing::Test {
+class UserRegistryTest : public FolderTest {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/basalt-users-XXXXXX";
-    folder_ = mkdtemp(name);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ + "/" + name) << text;
-    return folder_ + "/" + name;
-  }
-  static std::string Read(const std::string& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
   // The error of a start with this conf file; empty: it went well.
   std::string Start(const std::string& conf) {
     config_ = std::make_unique<ConfigTable>();
@@ -53,7 +37,6 @@ class UserRegistryTest : public ::testing::Test {
     return users_->Find(name) != nullptr ? users_->Find(name)->Text() : "(none)";
   }
 
-  std::string folder_;
   CommandTable table_;
   std::unique_ptr<ConfigTable> config_;
   std::unique_ptr<UserRegistry> users_;

@@ -35,6 +35,15 @@ def knee_ops(part):
     return part["knee"]["ops_per_s"] if part and part["knee"] else None
 
 
+def knee_marks(parts):
+    found = [(server, part["knee"]) for server, _, part in parts if part["knee"]]
+    return [
+        {"at": round(knee["asked_rate"]), "server": server, "text": "knee %s" % words.count(knee["ops_per_s"])}
+        for server, knee in found
+        if knee["ops_per_s"] and knee["asked_rate"]
+    ]
+
+
 def of_stage(profile, stage, names, key):
     """All charts of one value size of one profile; those without data are left out."""
     parts = [(names.index(name), name, part) for name, part in stage["servers"].items()]
@@ -47,7 +56,7 @@ def of_stage(profile, stage, names, key):
 
 
 def latency_over_load(profile, parts):
-    series, knees = [], []
+    series = []
     for server, name, part in parts:
         points = figures.rate_points(part)
         for percentile, line in LINES.items():
@@ -57,38 +66,22 @@ def latency_over_load(profile, parts):
                 if figures.latency(point, percentile)
             ]
             series.append({"server": server, "name": "%s %s" % (name, percentile), "line": line, "data": data})
-        if part["knee"] and part["knee"]["ops_per_s"] and part["knee"]["asked_rate"]:
-            knees.append(
-                {
-                    "at": round(part["knee"]["asked_rate"]),
-                    "server": server,
-                    "text": "knee %s" % words.count(part["knee"]["ops_per_s"]),
-                }
-            )
     return {
         "title": "Latency over offered load",
         "kind": "lines",
         "x": {"name": "offered operations a second", "type": "value"},
         "y": {"name": "ms", "type": "log"},
         "series": series,
-        "marks": {"x": knees, "y": [{"at": profile["p99_ms"], "text": "%g ms" % profile["p99_ms"]}]},
+        "marks": {"x": knee_marks(parts), "y": [{"at": profile["p99_ms"], "text": "%g ms" % profile["p99_ms"]}]},
         "note": "Solid p50, dashed p99, dotted p99.9; the vertical lines are the knees, the horizontal one the promise for p99.",
     }
 
 
 def throughput_over_load(parts):
-    series, knees = [], []
+    series = []
     for server, name, part in parts:
         data = [[round(figures.offered(point)), figures.ops(point)["median"]] for point in figures.rate_points(part)]
         series.append({"server": server, "name": name, "line": "solid", "data": data})
-        if part["knee"] and part["knee"]["ops_per_s"] and part["knee"]["asked_rate"]:
-            knees.append(
-                {
-                    "at": round(part["knee"]["asked_rate"]),
-                    "server": server,
-                    "text": "knee %s" % words.count(part["knee"]["ops_per_s"]),
-                }
-            )
     highest = max((point[0] for one in series for point in one["data"]), default=0)
     if highest:
         series.append(
@@ -100,7 +93,7 @@ def throughput_over_load(parts):
         "x": {"name": "offered operations a second", "type": "value"},
         "y": {"name": "operations a second", "type": "value"},
         "series": series,
-        "marks": {"x": knees},
+        "marks": {"x": knee_marks(parts)},
     }
 
 
