@@ -423,10 +423,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
   thread.now_ns = MonotonicNs();
   FinishedCall call{.duration_ns = thread.now_ns - started_ns,
-                  .keyspace_hits = context.keyspace_hits,
-                  .keyspace_misses = context.keyspace_misses,
-                  .db = session.db,
-                  .failed = !status.ok() || context.replied_error};
+                    .keyspace_hits = context.keyspace_hits,
+                    .keyspace_misses = context.keyspace_misses,
+                    .db = session.db,
+                    .failed = !status.ok() || context.replied_error};
   if (!status.ok()) {
     call.error = ErrorText(status, spec.name);
     reply.Error(call.error);

@@ -7,8 +7,8 @@
 
 #include "net/reply_builder.h"
 #include "net/transport.h"
-#include "server/client_tracking.h"
 #include "server/client_handler.h"
+#include "server/client_tracking.h"
 #include "server/config_table.h"
 #include "server/services.h"
 #include "server/status.h"
