@@ -90,9 +90,7 @@ class Connection {
     return !batch_out_ && input_.size() == 0 && !input_.big_arg_open() && MayRead(query_bytes_max);
   }
   // The rest of a command is still to come.
-  bool has_part_of_request() const {
-    return !batch_out_ && !holding_ && (input_.size() != 0 || input_.big_arg_open());
-  }
+  bool has_part_of_request() const { return !batch_out_ && !holding_ && (input_.size() != 0 || input_.big_arg_open()); }
   // PollEvents to wait for.
   uint32_t Wants(uint64_t query_bytes_max) const;
   // More output is pending than the client's class allows at all. Asked before writing, so that one reply above the

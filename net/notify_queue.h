@@ -113,8 +113,8 @@ class NotifyQueue {
   // Before the owner waits: false if there is something to drain, then it must not sleep. From true on, the next push
   // writes a byte.
   [[nodiscard]] bool PrepareSleep();
-  // There is something of kBeforeInput. To be asked after a client was read from, and before what was read is executed: the
-  // batch of a request that was sent after the push must not hold it back.
+  // There is something of kBeforeInput. To be asked after a client was read from, and before what was read is executed:
+  // the batch of a request that was sent after the push must not hold it back.
   bool has_ordered() const { return has_ordered_.load(std::memory_order_acquire); }
   // After the owner woke up. `notified`: the pipe is readable. Empties the pipe, then swaps the queue into *events (its
   // old contents are dropped). In the other order the byte of a push between the two would be swallowed.

@@ -15,7 +15,8 @@ namespace basalt::net {
 // The fast lane never waits: no disk, no fsync, no lock, no write stall. What might wait runs in the slow lane.
 enum class Lane : uint8_t { kFast, kSlow };
 inline constexpr int kLanes = 2;
-// Threads that a pool may have beyond those it was made with, in place of threads that are held (Transport::AddStandIn).
+// Threads that a pool may have beyond those it was made with, in place of threads that are held
+// (Transport::AddStandIn).
 inline constexpr int kStandInThreadsMax = 32;
 
 // Whether a parked client whose peer ends its stream is given up (it waits for something that may never come) or is

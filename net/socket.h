@@ -40,8 +40,8 @@ bool IsLoopback(const sockaddr_storage& address);
 
 // No Nagle; keepalive probes after `keepalive_s` seconds of silence (0: none).
 void ConfigureSocket(int fd, bool unix_socket, int keepalive_s);
-// Has the kernel acknowledge at once what was received: a peer with Nagle's algorithm on, that has sent a part of a request,
-// sends the rest only then, and the kernel would wait 40 ms. Without effect on a unix socket.
+// Has the kernel acknowledge at once what was received: a peer with Nagle's algorithm on, that has sent a part of a
+// request, sends the rest only then, and the kernel would wait 40 ms. Without effect on a unix socket.
 void AcknowledgeNow(int fd);
 // Closes so that the last bytes written have a chance to be read: the kernel resets a connection that is closed with
 // unread input, and the reset overtakes them.

@@ -69,8 +69,8 @@ class Transport {
   // Not finished: write the replies so far, and run the rest in `lane`, behind what waits there. Held back while the
   // client has more output pending than it reads.
   void Continue(BatchPtr batch, Lane lane);
-  // Run the rest in `lane` with the replies so far kept in the batch. No command need be left: the handler may have other work
-  // to do for it there, as for a commit that RocksDB would stall.
+  // Run the rest in `lane` with the replies so far kept in the batch. No command need be left: the handler may have
+  // other work to do for it there, as for a commit that RocksDB would stall.
   void Resubmit(BatchPtr batch, Lane lane);
   // The batch is about to wait long (a blocking command, CLIENT PAUSE, WAIT): detaches its arguments, has the worker
   // send the replies so far, watch for the peer's end and read ahead. The caller keeps the batch and must be ready for

@@ -24,10 +24,10 @@ enum class WakeOn : uint8_t {
   kAnyChange,  // … or was deleted or replaced by another type (XREADGROUP, whose answer then is an error)
 };
 
-// Who waits for which key, in the order of arrival; decides whose turn it is. A turn means: the command runs again, with
-// the locks of its keys handed to it before anybody else gets them. If it could not be served it waits on, in its old
-// place, and the turn passes to the next; if it took something, that commit starts the next turn. So one pushed element
-// costs one run, however many wait. Commands that take nothing (XREAD) have their turn all at once.
+// Who waits for which key, in the order of arrival; decides whose turn it is. A turn means: the command runs again,
+// with the locks of its keys handed to it before anybody else gets them. If it could not be served it waits on, in its
+// old place, and the turn passes to the next; if it took something, that commit starts the next turn. So one pushed
+// element costs one run, however many wait. Commands that take nothing (XREAD) have their turn all at once.
 //
 // Registering and telling of commits happen under the locks of the keys, so no commit can fall between a command's look
 // at a key and its registration. Any thread.
@@ -45,11 +45,14 @@ class BlockedKeys {
     bool takes = true;  // what it is served with is gone for the others
   };
 
-  // A command's place. Given up when destroyed; if it had the turn, the next one gets it: so destroy it after the commit.
+  // A command's place. Given up when destroyed; if it had the turn, the next one gets it: so destroy it after the
+  // commit.
   class Registration {
    public:
     Registration() = default;
-    Registration(Registration&& other) noexcept : owner_(other.owner_), arrival_(other.arrival_) { other.owner_ = nullptr; }
+    Registration(Registration&& other) noexcept : owner_(other.owner_), arrival_(other.arrival_) {
+      other.owner_ = nullptr;
+    }
     Registration& operator=(Registration&& other) noexcept {
       std::swap(owner_, other.owner_);
       std::swap(arrival_, other.arrival_);
@@ -118,7 +121,7 @@ class BlockedKeys {
   // guarded by mu_:
   uint64_t next_arrival_ = 1;
   std::unordered_map<uint64_t, std::unique_ptr<Waiter>> waiters_;
-  QueueMap queues_;  // no empty queue stays
+  QueueMap queues_;              // no empty queue stays
   std::vector<Queue*> stalled_;  // whose next depends on how a turn for another key ends
 };
 

@@ -13,7 +13,8 @@ class ClientInfo;
 class ClientInfo;
 class Session;
 
-// What the transport tells upwards: clients come and go, batches are to be executed, parked ones end. Sorts each to who knows.
+// What the transport tells upwards: clients come and go, batches are to be executed, parked ones end. Sorts each to who
+// knows.
 class ClientHandler final : public net::RequestHandler {
  public:
   explicit ClientHandler(const Services& services) : services_(services) {}
@@ -35,8 +36,9 @@ net::OutputLimit OutputLimitOf(const ConfigSnapshot& config, const ClientInfo& c
 // The connection settings that follow from the configuration, the users and the client's state.
 net::ConnSettings SettingsOf(const Services& services, const Session& session);
 
-// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do not
-// see it. Then the connection is ended. Any thread. Not for the client whose command runs: its reply would not be sent.
+// The client is gone at once for everybody: its next command and its commits see the flag, CLIENT LIST and counts do
+// not see it. Then the connection is ended. Any thread. Not for the client whose command runs: its reply would not be
+// sent.
 void KillClient(const Services& services, ClientInfo& client);
 
 // For the holder of a batch, before its replies go to the connection: settings go with them, and release held pushes.

@@ -18,8 +18,9 @@ class ClientPause {
 
   ClientPause(storage::Storage& storage, ParkedRegistry& parked) : storage_(storage), parked_(parked) {}
 
-  // Extends or widens what is in force, as Redis does. REQUIRES: the caller has the exclusive gate closed (CLIENT PAUSE's row says so, alone
-  // and inside EXEC): the writes that were running are done, and those that wait for the gate look here again.
+  // Extends or widens what is in force, as Redis does. REQUIRES: the caller has the exclusive gate closed (CLIENT
+  // PAUSE's row says so, alone and inside EXEC): the writes that were running are done, and those that wait for the
+  // gate look here again.
   void Pause(int64_t until_ms, Scope scope);
   void Unpause();
   // Ends a pause whose time has come; called periodically.
@@ -33,14 +34,17 @@ class ClientPause {
   int64_t until_ms() const { return UntilOf(state_.load(std::memory_order_acquire)); }
 
  private:
-  static uint64_t Pack(int64_t until_ms, Scope scope) { return static_cast<uint64_t>(until_ms) << 2 | static_cast<uint64_t>(scope); }
+  static uint64_t Pack(int64_t until_ms, Scope scope) {
+    return static_cast<uint64_t>(until_ms) << 2 | static_cast<uint64_t>(scope);
+  }
   static int64_t UntilOf(uint64_t state) { return static_cast<int64_t>(state >> 2); }
   static Scope ScopeOf(uint64_t state) { return static_cast<Scope>(state & 3); }
 
   storage::Storage& storage_;
   ParkedRegistry& parked_;
   std::mutex mu_;  // one change at a time
-  // Moment and scope in one word, so that nobody sees the one of an old pause with the other of a new one: until_ms << 2 | scope.
+  // Moment and scope in one word, so that nobody sees the one of an old pause with the other of a new one: until_ms <<
+  // 2 | scope.
   std::atomic<uint64_t> state_{0};
 };
 

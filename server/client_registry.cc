@@ -9,7 +9,8 @@ ClientInfo::ClientInfo(const net::ConnInfo& conn, uint64_t id, int64_t created_u
 
 bool ClientInfo::subscribed() const {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  return (subscriptions.load(kRelaxed) | pattern_subscriptions.load(kRelaxed) | shard_subscriptions.load(kRelaxed)) != 0;
+  return (subscriptions.load(kRelaxed) | pattern_subscriptions.load(kRelaxed) | shard_subscriptions.load(kRelaxed)) !=
+         0;
 }
 
 void ClientInfo::ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_t shard_channels, size_t bytes) {

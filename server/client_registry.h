@@ -13,8 +13,8 @@
 
 namespace basalt {
 
-// What other threads may see of a client (CLIENT LIST, the filters of CLIENT KILL). Numbers are relaxed atomics, written by the holder of
-// the Session; strings are guarded. Shared by the Session and the ClientRegistry.
+// What other threads may see of a client (CLIENT LIST, the filters of CLIENT KILL). Numbers are relaxed atomics,
+// written by the holder of the Session; strings are guarded. Shared by the Session and the ClientRegistry.
 class ClientInfo {
  public:
   ClientInfo(const net::ConnInfo& conn, uint64_t id, int64_t created_unix_ms);
@@ -28,11 +28,12 @@ class ClientInfo {
   std::atomic<uint32_t> watched_keys{0};     // watch=
   std::atomic<uint64_t> queued_bytes{0};     // multi-mem=
   std::atomic<uint8_t> resp{2};
-  std::atomic<bool> no_evict{false}, no_touch{false}, monitor{false}, blocked{false}, close_asap{false}, reply_off{false};
+  std::atomic<bool> no_evict{false}, no_touch{false}, monitor{false}, blocked{false}, close_asap{false},
+      reply_off{false};
   std::atomic<uint32_t> subscriptions{0}, pattern_subscriptions{0}, shard_subscriptions{0};
-  std::atomic<size_t> subscription_bytes{0};  // part of tot-mem=
-  std::atomic<uint8_t> tracking{0};            // TrackingMode
-  std::atomic<uint64_t> tracking_redirect{0};  // redir=
+  std::atomic<size_t> subscription_bytes{0};      // part of tot-mem=
+  std::atomic<uint8_t> tracking{0};               // TrackingMode
+  std::atomic<uint64_t> tracking_redirect{0};     // redir=
   std::atomic<const char*> last_command{"NULL"};  // full lower-case name, static storage
   std::atomic<uint64_t> commands{0};
   // Set by CLIENT KILL; the executor checks it before every command and every commit.

@@ -9,10 +9,18 @@
 
 namespace basalt {
 
-CommandContext::CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply,
-                               Session& session, const Services& services, storage::ReadView& view, storage::WriteTxn* txn,
-                               Outbox& outbox, net::Lane lane)
-    : spec(spec), argv(argv), reply(reply), session(session), services(services), lane(lane), outbox(outbox), view_(view), txn_(txn) {}
+CommandContext::CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv,
+                               net::ReplyBuilder& reply, Session& session, const Services& services,
+                               storage::ReadView& view, storage::WriteTxn* txn, Outbox& outbox, net::Lane lane)
+    : spec(spec),
+      argv(argv),
+      reply(reply),
+      session(session),
+      services(services),
+      lane(lane),
+      outbox(outbox),
+      view_(view),
+      txn_(txn) {}
 
 storage::DbIndex CommandContext::db() const { return session.db; }
 

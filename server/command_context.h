@@ -61,12 +61,14 @@ struct Preparation {
 // Adds what the row itself says. EXEC calls it for each queued command.
 void PrepareFromRow(const PrepareInput& input, Preparation* preparation);
 
-// What one handler sees of the one command it runs. A handler reads arguments, calls a verb of a store, writes one reply; returning an
-// error is the error reply (what it had written is taken back, what it had changed is rolled back). Pool thread; on the executor's stack.
+// What one handler sees of the one command it runs. A handler reads arguments, calls a verb of a store, writes one
+// reply; returning an error is the error reply (what it had written is taken back, what it had changed is rolled back).
+// Pool thread; on the executor's stack.
 class CommandContext {
  public:
-  CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply, Session& session,
-                 const Services& services, storage::ReadView& view, storage::WriteTxn* txn, Outbox& outbox, net::Lane lane);
+  CommandContext(const CommandSpec& spec, std::span<const std::string_view> argv, net::ReplyBuilder& reply,
+                 Session& session, const Services& services, storage::ReadView& view, storage::WriteTxn* txn,
+                 Outbox& outbox, net::Lane lane);
 
   const CommandSpec& spec;
   const std::span<const std::string_view> argv;  // argv[0] is the command's name as sent
@@ -98,7 +100,8 @@ class CommandContext {
   bool in_script() const { return outer != nullptr && outer->spec.Has(kCmdRunsScript); }
   // Unix microseconds, the same whenever EXEC or a script asks.
   int64_t now_us() const;
-  // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys that it waits for.
+  // What the run changed before it parked stays (XREADGROUP makes its consumer at once). It must not change the keys
+  // that it waits for.
   bool keep_changes_when_parked = false;
   // Which pool thread runs it.
   int thread = 0;
@@ -107,9 +110,9 @@ class CommandContext {
   // Lookups of this run (INFO keyspace_hits, keyspace_misses); counted when the command is done.
   uint32_t keyspace_hits = 0, keyspace_misses = 0;
 
-  // Ends this run of the command without a reply; it runs again, with wake() saying why, when the request is met. No thread waits.
-  // Usage: if (ctx.wake() == Wake::kFirstRun && !done) return ctx.Park({...});
-  // REQUIRES: nothing written (but see keep_changes_when_parked), !deny_blocking.
+  // Ends this run of the command without a reply; it runs again, with wake() saying why, when the request is met. No
+  // thread waits. Usage: if (ctx.wake() == Wake::kFirstRun && !done) return ctx.Park({...}); REQUIRES: nothing written
+  // (but see keep_changes_when_parked), !deny_blocking.
   Status Park(ParkRequest request);
   Wake wake() const { return wake_; }
 

@@ -56,8 +56,8 @@ bool RunsElsewhere(const Status& status) {
 struct CommandExecutor::ThreadState {
   std::unique_ptr<CommitGroup> group;
   Preparation preparation;
-  Outbox outbox;                      // of a command that only reads
-  std::vector<net::BatchPtr> rest;    // of the current Execute, the next at the end
+  Outbox outbox;                    // of a command that only reads
+  std::vector<net::BatchPtr> rest;  // of the current Execute, the next at the end
   int index = 0;
   net::Lane lane = net::Lane::kFast;  // of the current Execute
   uint64_t now_ns = 0;                // when the last command ended
@@ -66,7 +66,11 @@ struct CommandExecutor::ThreadState {
 
 CommandExecutor::CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
                                  storage::CommitObserver& observer, int pool_threads)
-    : services_(services), pause_(pause), memory_limit_(memory_limit), observer_(observer), held_threads_(services, pool_threads) {
+    : services_(services),
+      pause_(pause),
+      memory_limit_(memory_limit),
+      observer_(observer),
+      held_threads_(services, pool_threads) {
   for (int i = 0; i < pool_threads; ++i) {
     threads_.push_back(std::make_unique<ThreadState>());
     threads_.back()->index = i;
@@ -89,11 +93,12 @@ void CommandExecutor::Execute(std::vector<net::BatchPtr> batches, net::Lane lane
   if (thread.group != nullptr) CommitNow(thread);
 }
 
-// Commits what is pending. False: RocksDB would stall, and the fast lane does not wait: the group has left for the slow lane, with
-// the current batch in it.
+// Commits what is pending. False: RocksDB would stall, and the fast lane does not wait: the group has left for the slow
+// lane, with the current batch in it.
 bool CommandExecutor::CommitNow(ThreadState& thread) {
   CommitGroup& group = *thread.group;
-  if (group.Commit(thread.lane == net::Lane::kFast ? CommitGroup::Stall::kFail : CommitGroup::Stall::kWait)) return true;
+  if (group.Commit(thread.lane == net::Lane::kFast ? CommitGroup::Stall::kFail : CommitGroup::Stall::kWait))
+    return true;
   if (group.HasCurrent()) group.End(Then::kResubmit, net::Lane::kFast);
   net::BatchPtr carrier = group.TakeCarrier();
   SessionOf(*carrier).stalled = std::move(thread.group);
@@ -180,7 +185,8 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
 Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
                                    uint64_t flags) const {
   const CommandSpec& spec = *command.spec;
-  if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth)) return ErrorCode::kNoAuth;
+  if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth))
+    return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
   if (!session.user->unrestricted() && session.wake != Wake::kTimeout) {
     BASALT_RETURN_IF_ERROR(CheckPermission(services_, session, command, argv, AclContext::kCommand));
@@ -191,7 +197,9 @@ Status CommandExecutor::CheckGates(Session& session, const Command& command, std
   return PubSub::CheckMayRun(session, spec);
 }
 
-Status CommandExecutor::OutOfMemory() { return Status::Message("OOM command not allowed when used memory > 'maxmemory'."); }
+Status CommandExecutor::OutOfMemory() {
+  return Status::Message("OOM command not allowed when used memory > 'maxmemory'.");
+}
 
 Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdDenyOom) != 0 && memory_limit_.exceeded()) return OutOfMemory();
@@ -205,13 +213,15 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
 }
 
 // The command does not run. Inside MULTI that dooms the transaction, as Redis has it.
-void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const {
+void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const Command* command,
+                             const Status& error) const {
   const CommandSpec* spec = command != nullptr ? command->spec : nullptr;
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
   if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
     session.DiscardTransaction();
-    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session, session.db);  // that the transaction has ended
+    ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session,
+                   session.db);  // that the transaction has ended
     line = "EXECABORT Transaction discarded because of: " + (line.starts_with("ERR ") ? line.substr(4) : line);
   } else if (session.in_multi) {
     session.dirty_exec = true;
@@ -245,14 +255,16 @@ void PrepareFromRow(const PrepareInput& input, Preparation* preparation) {
   if (spec.Has(kCmdWrite) || spec.Has(kCmdLockKeys)) preparation->uses_txn = true;
   if (!CommandTable::HasKeys(spec)) return;
   KeyPositions positions;
-  CommandTable::Keys(spec, input.argv, &positions);  // where they cannot be found, the handler will find the arguments wrong
+  CommandTable::Keys(spec, input.argv,
+                     &positions);  // where they cannot be found, the handler will find the arguments wrong
   for (const KeyPosition& position : positions) {
     preparation->keys.push_back(input.services.storage.Hash(input.argv[position.index]));
   }
 }
 
 bool CommandExecutor::SomeoneWaits(std::span<const storage::HashedKey> keys) const {
-  return std::any_of(keys.begin(), keys.end(), [this](const storage::HashedKey& key) { return services_.blocked_keys.MayWait(key); });
+  return std::any_of(keys.begin(), keys.end(),
+                     [this](const storage::HashedKey& key) { return services_.blocked_keys.MayWait(key); });
 }
 
 CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session& session, const Command& command,
@@ -273,11 +285,12 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   if (preparation.exclusive) return RunExclusive(thread, session, command, argv);
   if (preparation.runs_script && thread.lane == net::Lane::kSlow) return RunScripts(thread, session, command, argv);
   if (thread.group->CurrentDepends() && !preparation.uses_txn) {
-    // A read behind a pending write of its own connection: of certain keys, under their locks; of anything else, after the
-    // commit. (What concerns the connection alone does not look.)
+    // A read behind a pending write of its own connection: of certain keys, under their locks; of anything else, after
+    // the commit. (What concerns the connection alone does not look.)
     if (!preparation.keys.empty()) {
       preparation.uses_txn = true;
-    } else if (spec.group != CommandGroup::kConnection && spec.group != CommandGroup::kTransactions && !CommitNow(thread)) {
+    } else if (spec.group != CommandGroup::kConnection && spec.group != CommandGroup::kTransactions &&
+               !CommitNow(thread)) {
       return Next::kTakenOff;
     }
   }
@@ -359,7 +372,8 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   txn.RunExclusive();
   ParkRequest park;
   const Status status = Invoke(thread, session, command, argv, &txn, &park);
-  CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked) << command.spec->name << " under the gate must finish";
+  CHECK(!RunsElsewhere(status) && status.code() != ErrorCode::kParked)
+      << command.spec->name << " under the gate must finish";
   if (thread.group->HasPending()) thread.group->AddDependent(from);
   CHECK(CommitNow(thread));
   closed.reset();  // before the next one has its turn
@@ -367,8 +381,8 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   return Next::kAdvance;
 }
 
-// Runs the handler. Afterwards either its reply, or its error's, is in the batch, or nothing has happened and the status says what
-// shall happen next.
+// Runs the handler. Afterwards either its reply, or its error's, is in the batch, or nothing has happened and the
+// status says what shall happen next.
 Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Command& command,
                                std::span<const std::string_view> argv, storage::WriteTxn* txn, ParkRequest* park) {
   const CommandSpec& spec = *command.spec;
@@ -392,7 +406,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   } else {
     view.emplace(services_.storage, now_ms, TierOf(thread.lane));
   }
-  CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox, thread.lane);
+  CommandContext context(spec, argv, reply, session, services_, txn != nullptr ? *txn : *view, txn, outbox,
+                         thread.lane);
   context.wake_ = session.wake;
   context.thread = thread.index;
   std::optional<HeldThreads::Hold> hold;
@@ -406,8 +421,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
-  const bool may_expire = pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
-  if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status)) status = ErrorCode::kNeedLocks;
+  const bool may_expire =
+      pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
+  if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status))
+    status = ErrorCode::kNeedLocks;
   *park = std::move(context.park_);
   if (RunsElsewhere(status)) {
     outbox.RollbackTo(outbox_mark);
@@ -416,7 +433,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun) ShowToMonitors(spec, argv, session, session.db);
+  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun)
+    ShowToMonitors(spec, argv, session, session.db);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
@@ -441,8 +459,8 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   return Ok();
 }
 
-// The keys that the command has changed are to leave the caches of clients, once it is committed. (Those whose time had come
-// are ClientTracking::OnCommitted's to tell: nobody has changed them.)
+// The keys that the command has changed are to leave the caches of clients, once it is committed. (Those whose time had
+// come are ClientTracking::OnCommitted's to tell: nobody has changed them.)
 void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& session, Outbox& outbox) const {
   if (!services_.tracking.active()) return;
   storage::VisitCommandChanges(txn, [&](const storage::CommandChange& change) {
@@ -458,7 +476,8 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
   outer.ran_others_ = true;
-  if (outer.session.tracking != 0) services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
+  if (outer.session.tracking != 0)
+    services_.tracking.BeforeCommand(services_.storage, outer.session, spec, argv, &outer.outbox);
   txn.BeginCommand(outer.now_ms(), TierOf(outer.lane));
   CommandContext context(spec, argv, reply, outer.session, services_, txn, &txn, outer.outbox, outer.lane);
   context.deny_blocking = true;
@@ -506,18 +525,21 @@ void CommandExecutor::Account(const Session* caller, const Command& command, std
   if (argv.empty()) return;
   if (SlowLog::Wants(duration_us, config.slowlog_log_slower_than) && !spec.Has(kCmdSkipSlowlog)) {
     const std::string name = caller != nullptr ? caller->info->name() : "";
-    const SlowLog::Caller shown = caller != nullptr ? SlowLog::Caller{caller->conn.peer, name, caller->queue_wait_ns} : SlowLog::Caller{};
-    services_.slowlog.Record(spec, argv, duration_us, shown, time(nullptr), static_cast<size_t>(config.slowlog_max_len));
+    const SlowLog::Caller shown =
+        caller != nullptr ? SlowLog::Caller{caller->conn.peer, name, caller->queue_wait_ns} : SlowLog::Caller{};
+    services_.slowlog.Record(spec, argv, duration_us, shown, time(nullptr),
+                             static_cast<size_t>(config.slowlog_max_len));
   }
   if (caller == nullptr) {
-    if (services_.monitors.watched() && MonitorHub::Shows(spec)) services_.monitors.Feed(spec, argv, call.db, "lua", false);
+    if (services_.monitors.watched() && MonitorHub::Shows(spec))
+      services_.monitors.Feed(spec, argv, call.db, "lua", false);
   } else if (caller->wake == Wake::kFirstRun) {  // else it was shown when it began to wait
     ShowToMonitors(spec, argv, *caller, call.db);
   }
 }
 
-void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session,
-                                     storage::DbIndex db) const {
+void CommandExecutor::ShowToMonitors(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                     const Session& session, storage::DbIndex db) const {
   if (!services_.monitors.watched() || !MonitorHub::Shows(spec)) return;
   services_.monitors.Feed(spec, argv, db, session.conn.peer, session.conn.unix_socket);
 }

@@ -31,8 +31,8 @@ struct FinishedCall {
   bool failed = false;      // it answered with an error
 };
 
-// Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow log and MONITOR. Knows rows,
-// not families. Pool threads.
+// Runs batches of commands: gates, key locks, lanes, commit groups, and what each command leaves in statistics, slow
+// log and MONITOR. Knows rows, not families. Pool threads.
 class CommandExecutor {
  public:
   CommandExecutor(const Services& services, const ClientPause& pause, const MemoryLimit& memory_limit,
@@ -42,13 +42,13 @@ class CommandExecutor {
   // RequestHandler::Execute.
   void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread);
 
-  // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not kOk only
-  // when the outer command must run again elsewhere. A script has a reply of its own. What the command leaves behind is told by
-  // Account, once it is sure that it does not run again.
+  // Runs a command inside another one's transaction (EXEC): its reply, or its error, is appended to outer.reply. Not
+  // kOk only when the outer command must run again elsewhere. A script has a reply of its own. What the command leaves
+  // behind is told by Account, once it is sure that it does not run again.
   Status RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
                    net::ReplyBuilder& reply, FinishedCall* call) const;
-  // Statistics, slow log and MONITOR. `caller`: null for a command inside a script, whose argv may be left out when no one wants to
-  // see it.
+  // Statistics, slow log and MONITOR. `caller`: null for a command inside a script, whose argv may be left out when no
+  // one wants to see it.
   void Account(const Session* caller, const Command& command, std::span<const std::string_view> argv,
                const FinishedCall& call) const;
 
@@ -68,15 +68,19 @@ class CommandExecutor {
 
   void RunBatch(ThreadState& thread, net::BatchPtr batch);
   Next RunCommand(ThreadState& thread, Session& session, std::span<const std::string_view> argv);
-  Next RunPrepared(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunPrepared(ThreadState& thread, Session& session, const Command& command,
+                   std::span<const std::string_view> argv);
   Next RunOnce(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
-  Next RunScripts(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
-  Next RunExclusive(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv);
+  Next RunScripts(ThreadState& thread, Session& session, const Command& command,
+                  std::span<const std::string_view> argv);
+  Next RunExclusive(ThreadState& thread, Session& session, const Command& command,
+                    std::span<const std::string_view> argv);
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
 
   // The reason to refuse a command before it runs; ok: none.
-  Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv, uint64_t flags) const;
+  Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
+                    uint64_t flags) const;
   void Refuse(net::CommandBatch& batch, Session& session, const Command* command, const Status& error) const;
   void Queue(net::CommandBatch& batch, Session& session, const Command& command, std::span<const std::string_view> argv,
              uint64_t flags) const;

@@ -40,32 +40,58 @@ enum CommandFlag : uint64_t {
   // Ours; not shown to clients.
   kCmdSlowLane = 1ull << 32,   // always runs in the slow lane (KEYS, SAVE, DEBUG SLEEP, …)
   kCmdExclusive = 1ull << 33,  // writes run with the exclusive gate closed (FLUSHALL, SWAPDB)
-  kCmdImmediate = 1ull << 34,  // inside MULTI it runs at once instead of being queued (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
-  kCmdLockKeys = 1ull << 35,   // read-only to clients and gates, but runs in a WriteTxn under the locks of its keys (WATCH; PFCOUNT, which keeps what it computed)
-  kCmdRunsQueue = 1ull << 36,  // runs the queue of MULTI: refusing it discards the transaction (EXEC)
+  kCmdImmediate =
+      1ull << 34,  // inside MULTI it runs at once instead of being queued (EXEC, DISCARD, MULTI, WATCH, QUIT, RESET)
+  kCmdLockKeys = 1ull << 35,       // read-only to clients and gates, but runs in a WriteTxn under the locks of its keys
+                                   // (WATCH; PFCOUNT, which keeps what it computed)
+  kCmdRunsQueue = 1ull << 36,      // runs the queue of MULTI: refusing it discards the transaction (EXEC)
   kCmdRepliesByPush = 1ull << 37,  // its replies are pushes (SUBSCRIBE): CLIENT REPLY does not silence them
-  kCmdReadsAllKeys = 1ull << 38,   // looks at whatever keys there are (KEYS, DBSIZE): inside a script, which is one step, only with the exclusive gate closed
+  kCmdReadsAllKeys = 1ull << 38,   // looks at whatever keys there are (KEYS, DBSIZE): inside a script, which is one
+                                   // step, only with the exclusive gate closed
   kCmdRunsScript = 1ull << 39,     // may hold its thread for as long as a script runs
   kCmdForSubscribers = 1ull << 40,  // a RESP2 connection with subscriptions may send it
-  kCmdAfterPushes = 1ull << 41,  // it ends pushes or changes their form (UNSUBSCRIBE, HELLO): those that are held are sent first
+  kCmdAfterPushes =
+      1ull << 41,  // it ends pushes or changes their form (UNSUBSCRIBE, HELLO): those that are held are sent first
 };
 
 enum class CommandGroup : uint8_t {
-  kGeneric, kString, kList, kSet, kSortedSet, kHash, kPubsub, kTransactions, kConnection, kServer, kScripting,
-  kHyperloglog, kCluster, kGeo, kStream, kBitmap,
+  kGeneric,
+  kString,
+  kList,
+  kSet,
+  kSortedSet,
+  kHash,
+  kPubsub,
+  kTransactions,
+  kConnection,
+  kServer,
+  kScripting,
+  kHyperloglog,
+  kCluster,
+  kGeo,
+  kStream,
+  kBitmap,
 };
 
 // Where keys are, as COMMAND INFO's key specifications (https://redis.io/docs/latest/develop/reference/key-specs/).
 enum KeySpecFlag : uint32_t {
-  kKeyRO = 1 << 0, kKeyRW = 1 << 1, kKeyOW = 1 << 2, kKeyRM = 1 << 3,
-  kKeyAccess = 1 << 4, kKeyUpdate = 1 << 5, kKeyInsert = 1 << 6, kKeyDelete = 1 << 7,
-  kKeyNotKey = 1 << 8, kKeyIncomplete = 1 << 9, kKeyVariableFlags = 1 << 10,
+  kKeyRO = 1 << 0,
+  kKeyRW = 1 << 1,
+  kKeyOW = 1 << 2,
+  kKeyRM = 1 << 3,
+  kKeyAccess = 1 << 4,
+  kKeyUpdate = 1 << 5,
+  kKeyInsert = 1 << 6,
+  kKeyDelete = 1 << 7,
+  kKeyNotKey = 1 << 8,
+  kKeyIncomplete = 1 << 9,
+  kKeyVariableFlags = 1 << 10,
 };
 
 struct KeySpec {
   uint32_t flags = 0;
   enum class Begin : uint8_t { kNone, kIndex, kKeyword, kUnknown /* only get_keys knows */ } begin = Begin::kNone;
-  int16_t index = 0;              // kIndex: first key argument. kKeyword: where the search starts (negative: from the end)
+  int16_t index = 0;  // kIndex: first key argument. kKeyword: where the search starts (negative: from the end)
   std::string_view keyword = {};  // kKeyword
   enum class Find : uint8_t { kRange, kKeyNum } find = Find::kRange;
   int16_t last_key = 0;  // kRange: relative to the first key; negative from the end. kKeyNum: offset of the number
@@ -74,12 +100,23 @@ struct KeySpec {
   int16_t first_key = 0;  // kKeyNum: offset of the first key from the number
 
   static constexpr KeySpec Range(uint32_t flags, int16_t first, int16_t last_relative, int16_t step) {
-    return {.flags = flags, .begin = Begin::kIndex, .index = first, .find = Find::kRange, .last_key = last_relative, .step = step};
+    return {.flags = flags,
+            .begin = Begin::kIndex,
+            .index = first,
+            .find = Find::kRange,
+            .last_key = last_relative,
+            .step = step};
   }
   static constexpr KeySpec One(uint32_t flags, int16_t at = 1) { return Range(flags, at, 0, 1); }
   static constexpr KeySpec Unknown(uint32_t flags) { return {.flags = flags, .begin = Begin::kUnknown}; }
   static constexpr KeySpec NumKeys(uint32_t flags, int16_t number_at) {
-    return {.flags = flags, .begin = Begin::kIndex, .index = number_at, .find = Find::kKeyNum, .last_key = 0, .step = 1, .first_key = 1};
+    return {.flags = flags,
+            .begin = Begin::kIndex,
+            .index = number_at,
+            .find = Find::kKeyNum,
+            .last_key = 0,
+            .step = 1,
+            .first_key = 1};
   }
 };
 
@@ -100,33 +137,36 @@ struct CommandHistory {
 
 using CommandHandler = Status (*)(CommandContext&);
 
-// One command, or one subcommand ("client|list", whose container row "client" stands before it in the same family). Everything about a command
-// derives from its row: DESIGN §3. Rows are constexpr, in the file of their family, beside their handlers.
+// One command, or one subcommand ("client|list", whose container row "client" stands before it in the same family).
+// Everything about a command derives from its row: DESIGN §3. Rows are constexpr, in the file of their family, beside
+// their handlers.
 struct CommandSpec {
-  std::string_view name;     // lower case; "container|subcommand"
-  int16_t arity = 0;         // as Redis: argument count with the name(s); negative: at least
-  uint64_t flags = 0;        // CommandFlag
+  std::string_view name;  // lower case; "container|subcommand"
+  int16_t arity = 0;      // as Redis: argument count with the name(s); negative: at least
+  uint64_t flags = 0;     // CommandFlag
   CommandGroup group = CommandGroup::kGeneric;
-  std::array<KeySpec, 3> keys = {};       // those with begin == kNone are absent
+  std::array<KeySpec, 3> keys = {};  // those with begin == kNone are absent
   ChannelSpec channels = {};
-  // Arguments, in the notation of Redis' documentation: lower-case words are values, upper-case ones literal tokens, [] optional, | alternative, () group,
-  // … repeats: "key value [NX | XX] [GET] [EX seconds:integer | KEEPTTL]". A value is "name:type" with type one of string (default) key
-  // integer double pattern unix-time; "key" and "…key" names default to type key. "name=shown": clients show it by the second.
-  // A value that belongs to the n-th key spec although it is not the n-th key says so: "by-pattern:pattern#1". COMMAND DOCS' argument tree is derived from it.
+  // Arguments, in the notation of Redis' documentation: lower-case words are values, upper-case ones literal tokens, []
+  // optional, | alternative, () group, … repeats: "key value [NX | XX] [GET] [EX seconds:integer | KEEPTTL]". A value
+  // is "name:type" with type one of string (default) key integer double pattern unix-time; "key" and "…key" names
+  // default to type key. "name=shown": clients show it by the second. A value that belongs to the n-th key spec
+  // although it is not the n-th key says so: "by-pattern:pattern#1". COMMAND DOCS' argument tree is derived from it.
   std::string_view syntax = {};
   std::string_view since = {};
   std::string_view complexity = {};
-  std::string_view summary = {};          // our words, one sentence
-  CommandHandler handler = nullptr;       // null for a container that needs a subcommand
-  uint32_t acl_categories = 0;            // beyond those that follow from flags and group
+  std::string_view summary = {};     // our words, one sentence
+  CommandHandler handler = nullptr;  // null for a container that needs a subcommand
+  uint32_t acl_categories = 0;       // beyond those that follow from flags and group
   std::array<std::string_view, 4> tips = {};
   std::span<const CommandHistory> history = {};
-  std::string_view doc_flags = {};        // "deprecated"
+  std::string_view doc_flags = {};  // "deprecated"
   std::string_view deprecated_since = {}, replaced_by = {};
   // Keys that no key spec can express (SORT, GEORADIUS STORE, …); positions of keys in argv. Null: from `keys`.
   bool (*get_keys)(std::span<const std::string_view> argv, void* out) = nullptr;
 
-  // What must be held before the handler runs, for commands that run other commands (EXEC, scripts). Null: from the row.
+  // What must be held before the handler runs, for commands that run other commands (EXEC, scripts). Null: from the
+  // row.
   void (*prepare)(const PrepareInput& input, Preparation* preparation) = nullptr;
 
   // The flags of this call, when they depend on its arguments (a script says what it does). Null: those of the row.

@@ -130,13 +130,12 @@ std::string_view Command::own_name() const {
 
 std::span<const std::span<const CommandSpec>> AllFamilies() {
   static const std::span<const CommandSpec> families[] = {
-      StringCommands(), BitmapCommands(),      HyperloglogCommands(), HashCommands(),    ListCommands(),
-      SetCommands(),    ZsetCommands(),        StreamCommands(),      GeoCommands(),     SortCommands(),
-      DumpCommands(),   KeyspaceCommands(),    ExpiryCommands(),
-      ObjectCommands(), TransactionCommands(), ConnectionCommands(),  ClientCommands(),   ServerCommands(),
-      ConfigCommands(), CommandCommands(),     ObservationCommands(), MemoryCommands(),   DebugCommands(),
-      AclCommands(),    ReplicationCommands(), ScriptingCommands(),
-      FunctionCommands(), PubsubCommands(),
+      StringCommands(),      BitmapCommands(),   HyperloglogCommands(), HashCommands(),   ListCommands(),
+      SetCommands(),         ZsetCommands(),     StreamCommands(),      GeoCommands(),    SortCommands(),
+      DumpCommands(),        KeyspaceCommands(), ExpiryCommands(),      ObjectCommands(), TransactionCommands(),
+      ConnectionCommands(),  ClientCommands(),   ServerCommands(),      ConfigCommands(), CommandCommands(),
+      ObservationCommands(), MemoryCommands(),   DebugCommands(),       AclCommands(),    ReplicationCommands(),
+      ScriptingCommands(),   FunctionCommands(), PubsubCommands(),
   };
   return families;
 }

@@ -10,8 +10,9 @@ class BlockedKeys;
 class ClientTracking;
 class WatchTable;
 
-// What a commit sets off beyond the data, told under the locks of the changed keys: WATCH, the turn of those who wait for a
-// key, and that keys have expired. (What commands tell of themselves is in their Outbox.) Any thread that commits.
+// What a commit sets off beyond the data, told under the locks of the changed keys: WATCH, the turn of those who wait
+// for a key, and that keys have expired. (What commands tell of themselves is in their Outbox.) Any thread that
+// commits.
 class CommitEffects final : public storage::CommitObserver {
  public:
   CommitEffects(WatchTable& watches, BlockedKeys& blocked_keys, ClientTracking& tracking)

@@ -135,7 +135,8 @@ void CommitGroup::ReplaceByError(net::CommandBatch& batch, const std::vector<Ran
   net::OutputBuffer line;
   net::ReplyBuilder(&line, net::RespVersion::kResp2).Error(ErrorText(Status(status), ""));
   const std::string error = line.ToString();
-  // From the last to the first, so that the earlier positions stay true. An empty range is a reply that CLIENT REPLY suppressed.
+  // From the last to the first, so that the earlier positions stay true. An empty range is a reply that CLIENT REPLY
+  // suppressed.
   for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
     if (range->from != range->to) batch.replies.Replace(range->from, range->to, error);
   }

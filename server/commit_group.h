@@ -23,12 +23,12 @@ enum class Then : uint8_t {
   kResubmit,  // keep the replies and run the rest
 };
 
-// The batches whose writes one WriteTxn commits together, and which of their replies depend on it. Batches without a pending
-// write do not join: they leave as soon as they are done.
+// The batches whose writes one WriteTxn commits together, and which of their replies depend on it. Batches without a
+// pending write do not join: they leave as soon as they are done.
 //
-// A batch is begun, run and ended; a commit may fall anywhere between two commands. If it fails, each reply that depended
-// on it becomes the error. No reply that depends on a write leaves before the write is committed and, with `appendfsync
-// always`, synced.
+// A batch is begun, run and ended; a commit may fall anywhere between two commands. If it fails, each reply that
+// depended on it becomes the error. No reply that depends on a write leaves before the write is committed and, with
+// `appendfsync always`, synced.
 //
 // One holder at a time: the pool thread that runs it, or a batch that carries a stalled commit to the slow lane.
 class CommitGroup final : private storage::CommitObserver, private storage::ExpiryListener {

@@ -248,17 +248,19 @@ constexpr OptionSpec kRows[] = {
      .default_text = "",
      .section = S::kSecurity,
      .field = &C::requirepass,
-     .help = "Password of the user default, which clients must give with AUTH or HELLO; empty: none. More users, and what "
-             "each may do, are made with ACL SETUSER. They stay when they are in the aclfile, or in lines of this file: "
-             "`user alice on >secret ~cache:* +@read`, one for each user; CONFIG REWRITE writes them.",
+     .help =
+         "Password of the user default, which clients must give with AUTH or HELLO; empty: none. More users, and what "
+         "each may do, are made with ACL SETUSER. They stay when they are in the aclfile, or in lines of this file: "
+         "`user alice on >secret ~cache:* +@read`, one for each user; CONFIG REWRITE writes them.",
      .flags = kOptSensitive},
     {.name = "aclfile",
      .type = T::kString,
      .default_text = "",
      .section = S::kSecurity,
      .field = &C::aclfile,
-     .help = "File with the users, a line `user <name> <rules>` for each: read at the start and by ACL LOAD, written by "
-             "ACL SAVE. Not together with `user` lines in this file. Empty: none.",
+     .help =
+         "File with the users, a line `user <name> <rules>` for each: read at the start and by ACL LOAD, written by "
+         "ACL SAVE. Not together with `user` lines in this file. Empty: none.",
      .flags = kOptImmutable},
     {.name = "acl-pubsub-default",
      .type = T::kEnum,
@@ -353,7 +355,8 @@ constexpr OptionSpec kRows[] = {
      .default_text = "1000000",
      .section = S::kLimits,
      .field = &C::tracking_table_max_keys,
-     .help = "Keys remembered for clients that cache what they read (CLIENT TRACKING), about 150 bytes each; beyond it they "
+     .help = "Keys remembered for clients that cache what they read (CLIENT TRACKING), about 150 bytes each; beyond it "
+             "they "
              "are told that one has changed, whichever. 0: no limit.",
      .min = 0,
      .max = kLongMax},
@@ -541,7 +544,8 @@ constexpr OptionSpec kRows[] = {
      .default_text = "5000",
      .section = S::kScripts,
      .field = &C::busy_reply_threshold,
-     .help = "Milliseconds after which a script counts as running too long: SCRIPT KILL may end it, and who needs the keys that "
+     .help = "Milliseconds after which a script counts as running too long: SCRIPT KILL may end it, and who needs the "
+             "keys that "
              "it holds is answered BUSY instead of waiting. All others are served all the while. 0: never.",
      .min = 0,
      .max = kLongMax,

@@ -62,8 +62,8 @@ using OptionField =
     std::variant<std::monostate, bool ConfigSnapshot::*, int64_t ConfigSnapshot::*, uint32_t ConfigSnapshot::*,
                  std::string ConfigSnapshot::*, std::vector<std::string> ConfigSnapshot::*,
                  std::vector<double> ConfigSnapshot::*, AppendFsync ConfigSnapshot::*, LogLevel ConfigSnapshot::*,
-                 Permission ConfigSnapshot::*, PubsubDefault ConfigSnapshot::*, Compression ConfigSnapshot::*, EvictionPolicy ConfigSnapshot::*,
-                 std::array<ClientOutputLimit, kClientClasses> ConfigSnapshot::*>;
+                 Permission ConfigSnapshot::*, PubsubDefault ConfigSnapshot::*, Compression ConfigSnapshot::*,
+                 EvictionPolicy ConfigSnapshot::*, std::array<ClientOutputLimit, kClientClasses> ConfigSnapshot::*>;
 
 // One option: everything about it. Flags, conf file, CONFIG and conf/basalt.conf derive from the row.
 struct OptionSpec {

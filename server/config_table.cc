@@ -342,10 +342,12 @@ Status ConfigTable::Rewrite() {
   for (const OptionSpec& option : Table()) in_file.push_back(DefaultText(option));
   std::string error;
   std::vector<UserLine> users_in_file;
-  if (!ReadFile(file_, 0, &in_file, &users_in_file, &error)) return Status::Message("ERR Rewriting config file: " + error);
+  if (!ReadFile(file_, 0, &in_file, &users_in_file, &error))
+    return Status::Message("ERR Rewriting config file: " + error);
   for (const UserLine& user : users_in_file) {
     // To be written here as well, they would be there twice.
-    if (user.path != file_) return Status::Message("ERR Rewriting config file: a user is defined in an included file, " + user.where);
+    if (user.path != file_)
+      return Status::Message("ERR Rewriting config file: a user is defined in an included file, " + user.where);
   }
   std::vector<std::string> users;
   if (user_lines_source_) users = user_lines_source_();

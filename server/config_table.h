@@ -82,10 +82,10 @@ class ConfigTable {
   Status Apply(const Texts& next, const ConfigSnapshot& snapshot, std::string_view* blamed);
   void Publish(std::unique_ptr<ConfigSnapshot> snapshot);
 
-  std::string file_;                         // start-up only
-  std::vector<UserLine> user_lines_;         // start-up only
+  std::string file_;                                             // start-up only
+  std::vector<UserLine> user_lines_;                             // start-up only
   std::function<std::vector<std::string>()> user_lines_source_;  // set-up only
-  std::vector<Registration> registrations_;  // set-up only
+  std::vector<Registration> registrations_;                      // set-up only
 
   std::atomic<const ConfigSnapshot*> current_{nullptr};
   mutable std::mutex mu_;

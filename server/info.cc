@@ -21,8 +21,8 @@
 #include "server/parked_registry.h"
 #include "server/process_info.h"
 #include "server/pubsub.h"
-#include "server/server.h"
 #include "server/scripting/scripting.h"
+#include "server/server.h"
 #include "server/slowlog.h"
 #include "server/stats.h"
 #include "server/version.h"
@@ -267,10 +267,9 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Number("pubsub_channels", facts.services.pubsub.topics(TopicKind::kChannel));
   out.Number("pubsub_patterns", facts.services.pubsub.topics(TopicKind::kPattern));
   out.Number("pubsubshard_channels", facts.services.pubsub.topics(TopicKind::kShardChannel));
-  out.Zeros({"latest_fork_usec", "total_forks",
-             "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
-             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-             "current_active_defrag_time"});
+  out.Zeros({"latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
+             "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+             "total_active_defrag_time", "current_active_defrag_time"});
   const ClientTracking::Counts tracking = facts.services.tracking.GetCounts();
   out.Number("tracking_total_keys", tracking.keys);
   out.Number("tracking_total_items", tracking.items);

@@ -14,8 +14,9 @@ DEFINE_bool(print_config, false, "Print the explained default configuration (con
 DEFINE_bool(print_commands_markdown, false, "Print the command table of README.md and exit");
 
 #ifdef BASALT_JEMALLOC
-// Read by jemalloc before main. Caches and memtables are reached at random: with huge pages each access costs fewer misses of the
-// address translation. (SET in pipelines of 16: 10 to 18 % less CPU.) Nothing here forks, which is what huge pages are bad for.
+// Read by jemalloc before main. Caches and memtables are reached at random: with huge pages each access costs fewer
+// misses of the address translation. (SET in pipelines of 16: 10 to 18 % less CPU.) Nothing here forks, which is what
+// huge pages are bad for.
 extern "C" const char* malloc_conf;
 const char* malloc_conf = "thp:always,metadata_thp:auto,background_thread:true";
 #endif
@@ -38,7 +39,8 @@ void BlockSignals() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  gflags::SetUsageMessage("a persistent database that speaks the Redis protocol\n  basalt [conf file] [--option value ...]");
+  gflags::SetUsageMessage(
+      "a persistent database that speaks the Redis protocol\n  basalt [conf file] [--option value ...]");
   gflags::SetVersionString(BASALT_VERSION);
   basalt::ConfigTable::DefineFlags();
   gflags::ParseCommandLineFlags(&argc, &argv, true);

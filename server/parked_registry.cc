@@ -23,7 +23,12 @@ void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, Pa
   {
     std::lock_guard lock(mu_);
     ticket = next_ticket_++;
-    Entry entry{.batch = nullptr, .conn = batch->conn, .sequence = batch->sequence, .client_id = session.id, .lane = lane, .kind = kind,
+    Entry entry{.batch = nullptr,
+                .conn = batch->conn,
+                .sequence = batch->sequence,
+                .client_id = session.id,
+                .lane = lane,
+                .kind = kind,
                 .resubmit = std::move(request.resubmit)};
     if (closed_) entry.end = Entry::End::kHangup;
     entries_.emplace(ticket, std::move(entry));

@@ -23,8 +23,8 @@ enum class ParkKind : uint8_t {
   kPostponed,  // CLIENT PAUSE holds its next command back
 };
 
-// Owns batches that wait long, without a thread. Exactly one of wake, deadline, unblock and the client's end takes a batch out again; the
-// others find nothing. Any thread.
+// Owns batches that wait long, without a thread. Exactly one of wake, deadline, unblock and the client's end takes a
+// batch out again; the others find nothing. Any thread.
 class ParkedRegistry {
  public:
   void SetTransport(net::Transport* transport) { transport_ = transport; }
@@ -56,7 +56,13 @@ class ParkedRegistry {
     net::Lane lane;
     ParkKind kind;
     std::function<void(net::BatchPtr, net::Lane)> resubmit;  // ParkRequest's
-    enum class End : uint8_t { kNone, kReady, kTimeout, kUnblocked, kHangup } end = End::kNone;  // decided during hand-over
+    enum class End : uint8_t {
+      kNone,
+      kReady,
+      kTimeout,
+      kUnblocked,
+      kHangup
+    } end = End::kNone;  // decided during hand-over
   };
 
   // Ends the parking: at once, or by a mark when Park is still handing over. False: no such entry, or it has ended.

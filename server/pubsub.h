@@ -33,8 +33,8 @@ inline constexpr size_t kTopicKinds = 3;
 // A confirmation is a reply, messages come through the queue of the worker, and in this order the client sees them:
 //   - Messages pushed before an unsubscribe are in the queue in front of the batch with its confirmation.
 //   - Before a subscribe registers, the pushes of its connection are held until the batch has come back: no message
-//     overtakes the confirmation. While they are held nothing may unsubscribe (kCmdAfterPushes), or they would come late.
-//     (The one exception is a transaction that both subscribes to a channel and unsubscribes from it.)
+//     overtakes the confirmation. While they are held nothing may unsubscribe (kCmdAfterPushes), or they would come
+//     late. (The one exception is a transaction that both subscribes to a channel and unsubscribes from it.)
 //
 // A message is encoded once per form (RESP version, pattern) and handed to each worker as one event, with the list of
 // its subscribers, which is kept until someone comes or goes.
@@ -147,7 +147,7 @@ class PubSub {
   template <typename Visit>
   void VisitReceiving(TopicKind kind, std::string_view channel, Visit visit);
 
-  Sink sink_;  // constant after set-up
+  Sink sink_;                                     // constant after set-up
   std::atomic<size_t> counts_[kTopicKinds] = {};  // sizes of topics_; written under mu_
 
   mutable std::mutex mu_;

@@ -18,8 +18,8 @@
 #include "server/command_executor.h"
 #include "server/command_table.h"
 #include "server/commit_effects.h"
-#include "server/expiry_effects.h"
 #include "server/config_table.h"
+#include "server/expiry_effects.h"
 #include "server/latency_monitor.h"
 #include "server/logging.h"
 #include "server/memory_limit.h"
@@ -131,23 +131,40 @@ class Server::Impl {
         pause(*storage, parked),
         scripting(PoolThreads(config.current()), ThreadsOf(config.current()).slow),
         backups(*storage, stats),
-        services{.storage = *storage, .config = config, .commands = commands, .clients = clients, .stats = stats,
-                 .slowlog = slowlog, .latency = latency, .watches = watches, .parked = parked, .blocked_keys = blocked_keys, .monitors = monitors,
-                 .pubsub = pubsub, .tracking = tracking, .users = users, .scripting = scripting, .backups = backups,
-                 .executor = executor, .server = server, .transport = nullptr},
+        services{.storage = *storage,
+                 .config = config,
+                 .commands = commands,
+                 .clients = clients,
+                 .stats = stats,
+                 .slowlog = slowlog,
+                 .latency = latency,
+                 .watches = watches,
+                 .parked = parked,
+                 .blocked_keys = blocked_keys,
+                 .monitors = monitors,
+                 .pubsub = pubsub,
+                 .tracking = tracking,
+                 .users = users,
+                 .scripting = scripting,
+                 .backups = backups,
+                 .executor = executor,
+                 .server = server,
+                 .transport = nullptr},
         expiry_effects(services, effects),
         executor(services, pause, memory_limit, effects, PoolThreads(config.current())),
         handler(services) {}
   ~Impl() { storage->SetExpireObserver(nullptr); }  // what it tells of goes before the storage
 
   bool OpenTransport(std::string* error) {
-    transport = net::Transport::Open(TransportOptionsOf(services.config.current()), TunablesOf(services.config.current()),
-                                     &handler, error);
+    transport = net::Transport::Open(TransportOptionsOf(services.config.current()),
+                                     TunablesOf(services.config.current()), &handler, error);
     if (transport == nullptr) return false;
     services.transport = transport.get();
     parked.SetTransport(transport.get());
-    pubsub.SetSink({.push_to_many = [this](PubSub::Conns conns, PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
-                    .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
+    pubsub.SetSink(
+        {.push_to_many = [this](PubSub::Conns conns,
+                                PubSub::Bytes bytes) { transport->PushToMany(std::move(conns), std::move(bytes)); },
+         .hold_pushes = [this](net::ConnId conn) { transport->HoldPushes(conn); }});
     tracking.SetSink([this](std::span<const net::ConnId> conns, const std::shared_ptr<const std::string>& message) {
       transport->PushToEach(conns, message, net::PushOrder::kBehindReplies);
     });

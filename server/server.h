@@ -21,7 +21,8 @@ class Server {
   int Run();
 
   // ---- any thread, for command handlers ----
-  // Returns at once; clients are closed without a reply. What SHUTDOWN's options ask for beyond that (a backup first) its handler has done.
+  // Returns at once; clients are closed without a reply. What SHUTDOWN's options ask for beyond that (a backup first)
+  // its handler has done.
   void RequestShutdown();
   // CLIENT PAUSE / UNPAUSE. REQUIRES: Pause is called with the exclusive gate closed.
   void Pause(int64_t until_ms, bool all);

@@ -2,8 +2,12 @@
 
 namespace basalt {
 
-namespace net { class Transport; }
-namespace storage { class Storage; }
+namespace net {
+class Transport;
+}
+namespace storage {
+class Storage;
+}
 
 class BackupRunner;
 class BlockedKeys;
@@ -41,8 +45,8 @@ struct Services {
   UserRegistry& users;
   Scripting& scripting;
   BackupRunner& backups;
-  CommandExecutor& executor;   // RunNested
-  Server& server;              // only for what concerns the process: shutdown, start time, run id
+  CommandExecutor& executor;            // RunNested
+  Server& server;                       // only for what concerns the process: shutdown, start time, run id
   net::Transport* transport = nullptr;  // null in tests without sockets
 };
 

@@ -26,8 +26,8 @@ class WatchToken;
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipping /* this command's reply */ };
 
-// What other threads may see of a client (CLIENT LIST, CLIENT KILL filters). Strings change rarely and are guarded; numbers are relaxed atomics
-// written by the holder of the Session. Shared by Session and ClientRegistry.
+// What other threads may see of a client (CLIENT LIST, CLIENT KILL filters). Strings change rarely and are guarded;
+// numbers are relaxed atomics written by the holder of the Session. Shared by Session and ClientRegistry.
 class ClientInfo;
 
 // A command that MULTI queued: its row and a copy of its arguments.
@@ -95,12 +95,12 @@ class Session final : public net::ClientState {
   uint64_t queue_wait_ns = 0;  // how long the current batch waited for a pool thread
 
   // ---- between two runs of one command; the executor's ----
-  Wake wake = Wake::kFirstRun;        // why the next command runs again
-  BlockedCommand blocked;             // … and what it keeps
-  Rerun rerun;                        // … with what
-  Status refusal;                     // the next command is answered with this error (BUSY) instead
-  storage::KeyLocks::Grant grant;     // locks its batch waited for
-  RunningScripts::Turn turn;          // … or the right to run a script, or an exclusive command
+  Wake wake = Wake::kFirstRun;           // why the next command runs again
+  BlockedCommand blocked;                // … and what it keeps
+  Rerun rerun;                           // … with what
+  Status refusal;                        // the next command is answered with this error (BUSY) instead
+  storage::KeyLocks::Grant grant;        // locks its batch waited for
+  RunningScripts::Turn turn;             // … or the right to run a script, or an exclusive command
   std::unique_ptr<CommitGroup> stalled;  // a commit that RocksDB would have stalled: finish it first, in the slow lane
 
   // Forgets queue and flags. Watched keys are the WatchTable's to forget.

@@ -49,8 +49,8 @@ enum class ErrorCode : uint8_t {
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(ErrorCode code) : code_(code) {}                      // NOLINT: a name is a status
-  Status(storage::Status status);                              // NOLINT
+  Status(ErrorCode code) : code_(code) {}  // NOLINT: a name is a status
+  Status(storage::Status status);          // NOLINT
   // REQUIRES: begins with a code word: "ERR …".
   static Status Message(std::string text) { return Status(ErrorCode::kMessage, std::move(text)); }
 
@@ -66,12 +66,13 @@ class [[nodiscard]] Status {
 
 inline Status Ok() { return Status(); }
 
-// The error line without '-' and CRLF. `command`: the full name as the client sees it ("set", "config|get"), for the errors that quote it.
+// The error line without '-' and CRLF. `command`: the full name as the client sees it ("set", "config|get"), for the
+// errors that quote it.
 std::string ErrorText(const Status& status, std::string_view command);
 
 // Leaves the function with the error, if it is one. For both kinds of status.
-#define BASALT_RETURN_IF_ERROR(expression)                              \
-  do {                                                                  \
+#define BASALT_RETURN_IF_ERROR(expression)                                      \
+  do {                                                                          \
     if (::basalt::Status status_ = (expression); !status_.ok()) return status_; \
   } while (0)
 

@@ -41,7 +41,8 @@ void WatchTable::TouchWatched(const storage::Change& change) {
     const auto watched = std::find_if(token->keys_.begin(), token->keys_.end(), [&](const WatchToken::Key& key) {
       return key.db == change.db && key.key == change.key.key;
     });
-    if (change.kind != storage::ChangeKind::kExpired || watched->existed) token->dirty_.store(true, std::memory_order_release);
+    if (change.kind != storage::ChangeKind::kExpired || watched->existed)
+      token->dirty_.store(true, std::memory_order_release);
   }
 }
 

@@ -14,7 +14,8 @@
 
 namespace basalt {
 
-// What one client watches. Shared by its Session and the table, so that a commit never touches another client's Session.
+// What one client watches. Shared by its Session and the table, so that a commit never touches another client's
+// Session.
 class WatchToken {
  public:
   struct Key {
@@ -31,12 +32,13 @@ class WatchToken {
   std::vector<Key> keys_;  // written by the Session's holder, under the table's lock
 };
 
-// Who watches which key. Watch() and Touch() are called under the key's lock, which is what makes WATCH exact: no commit can fall between a client's
-// look at a key and its registration. Any thread.
+// Who watches which key. Watch() and Touch() are called under the key's lock, which is what makes WATCH exact: no
+// commit can fall between a client's look at a key and its registration. Any thread.
 class WatchTable {
  public:
   // Registers `token` for a key; twice is once.
-  void Watch(const std::shared_ptr<WatchToken>& token, storage::DbIndex db, const storage::HashedKey& key, bool existed);
+  void Watch(const std::shared_ptr<WatchToken>& token, storage::DbIndex db, const storage::HashedKey& key,
+             bool existed);
   // Forgets all keys of the token and lets it go. Null is fine.
   void Forget(std::shared_ptr<WatchToken>& token);
 

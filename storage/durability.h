@@ -21,8 +21,8 @@ class WriteSwitch;
 // came before it began: with `always` it starts as soon as the first one waits, those that come meanwhile share the
 // next. Owned by Storage::Impl; any thread.
 //
-// After a failure nothing is synced any more until RocksDB was reopened, and replies that need a sync are errors: the kernel
-// forgets which pages it could not write, so a second sync of the same file may succeed and mean nothing.
+// After a failure nothing is synced any more until RocksDB was reopened, and replies that need a sync are errors: the
+// kernel forgets which pages it could not write, so a second sync of the same file may succeed and mean nothing.
 class Durability {
  public:
   // Replies wait, with `everysec`, when no sync that began in the last so many ms has succeeded.

@@ -290,7 +290,9 @@ rocksdb::Status Engine::SyncLog() {
   return OneAtATime([&] { return db_->SyncWAL(); });
 }
 #else
-rocksdb::Status Engine::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) { return db_->Write(options, batch); }
+rocksdb::Status Engine::Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch) {
+  return db_->Write(options, batch);
+}
 rocksdb::Status Engine::SyncLog() { return db_->SyncWAL(); }
 #endif
 

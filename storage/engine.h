@@ -64,8 +64,8 @@ class Engine {
   void Close();
   // The last sequence that Open would come to, found out without changing a byte. NotFound: there is no database.
   rocksdb::Status FindLastSequence(uint64_t* sequence) const;
-  // Before the first Open. `writes`: once it says that RocksDB has failed, nothing is flushed or compacted any more: where
-  // RocksDB's assertions are on, touching a log that failed aborts.
+  // Before the first Open. `writes`: once it says that RocksDB has failed, nothing is flushed or compacted any more:
+  // where RocksDB's assertions are on, touching a log that failed aborts.
   void Watch(std::shared_ptr<rocksdb::EventListener> listener, const WriteSwitch* writes) {
     listener_ = std::move(listener);
     writes_ = writes;
@@ -81,9 +81,9 @@ class Engine {
   rocksdb::Statistics* statistics() const { return statistics_.get(); }
   rocksdb::Cache* block_cache() const { return block_cache_.get(); }
   const std::string& path() const { return path_; }
-  // The only ways to the log. With a RocksDB that is built with assertions (Debian's) they go one at a time and stop at the first
-  // failure: its log writer aborts the process when it is used again after an error, which writers that wait behind the
-  // failing one would do.
+  // The only ways to the log. With a RocksDB that is built with assertions (Debian's) they go one at a time and stop at
+  // the first failure: its log writer aborts the process when it is used again after an error, which writers that wait
+  // behind the failing one would do.
   rocksdb::Status Write(const rocksdb::WriteOptions& options, rocksdb::WriteBatch* batch);
   rocksdb::Status SyncLog();
   uint64_t LatestSequence() const { return db_->GetLatestSequenceNumber(); }

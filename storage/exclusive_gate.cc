@@ -22,7 +22,7 @@ struct ExclusiveGate::Impl {
   std::unique_ptr<Slot[]> slots = std::make_unique<Slot[]>(kSlots);
 
   std::mutex mu;
-  std::condition_variable changed;                            // someone left, or the gate opened
+  std::condition_variable changed;  // someone left, or the gate opened
   struct Waiter {
     std::function<void()> opened;
     std::function<void()> refused;  // null: waits in any case

@@ -46,7 +46,8 @@ std::optional<Garbage> Garbage::Of(const Record& record) {
     case ValueType::kZset:  // a second row for fields that expire; for scores, and their rank buckets
       return Garbage{id, kFamilies, 2 * elements + elements / 32 + 8};
     case ValueType::kStream:
-      if (const std::optional<StreamHeader> header = ParseStreamHeader(record.payload()); header && header->groups == 0) {
+      if (const std::optional<StreamHeader> header = ParseStreamHeader(record.payload());
+          header && header->groups == 0) {
         return Garbage{id, kFamilies, header->length + header->nodes};
       }
       return Garbage{id, kFamilies, kUnknownRows};  // what groups have pending is not in the record

@@ -55,8 +55,8 @@ class GarbageCollector {
  public:
   struct Stats {
     uint64_t objects_pending = 0;
-    uint64_t rows_pending = 0;  // estimate
-    uint64_t rows_removed = 0;  // estimate
+    uint64_t rows_pending = 0;     // estimate
+    uint64_t rows_removed = 0;     // estimate
     uint64_t objects_removed = 0;  // those of more than kLargeObjectRows
   };
   static constexpr uint64_t kLargeObjectRows = 64;  // from here on Redis frees in the background, too

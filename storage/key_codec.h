@@ -157,8 +157,8 @@ void EncodeFieldExpiryKey(uint64_t object_id, int64_t expire_ms, std::string_vie
 void EncodeFieldExpiryBound(uint64_t object_id, int64_t expire_ms, KeyBuffer* out);
 std::optional<FieldExpiryKey> ParseFieldExpiryKey(std::string_view bytes);
 
-// Scores of sorted sets, as eight bytes that sort as the numbers do. -0 is its own number here (just below 0), so that it
-// comes back as it went in. REQUIRES: not NaN.
+// Scores of sorted sets, as eight bytes that sort as the numbers do. -0 is its own number here (just below 0), so that
+// it comes back as it went in. REQUIRES: not NaN.
 uint64_t OrderedScore(double score);
 double ScoreOf(uint64_t ordered);
 // Where a member stands in its sorted set: [score:8][member], with -0 as 0: the two are equal there.

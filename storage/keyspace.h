@@ -40,8 +40,8 @@ class Keyspace {
   // Copies a live value and its expiry, rows included, replacing the target. kNotFound. COPY.
   static Status Copy(WriteTxn& txn, DbIndex from_db, const HashedKey& from, DbIndex to_db, const HashedKey& to);
 
-  // About how many bytes a key takes in memory and on disk (MEMORY USAGE): record, key, and rows. Of a collection's rows
-  // the first `samples` of each kind are measured, 0: all.
+  // About how many bytes a key takes in memory and on disk (MEMORY USAGE): record, key, and rows. Of a collection's
+  // rows the first `samples` of each kind are measured, 0: all.
   static Status Usage(ReadView& view, DbIndex db, const HashedKey& key, uint64_t samples, uint64_t* bytes);
 };
 

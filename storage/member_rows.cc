@@ -56,7 +56,8 @@ Status SampleInOnePass(ReadView& view, uint64_t object_id, uint64_t total, uint6
   uint64_t left = total;
   const size_t wanted = rows->size() + count;
   const auto visit = [&](uint32_t, std::string_view member, std::string_view value) {
-    if (left > 0 && RandomBelow(left) < wanted - rows->size()) rows->push_back({std::string(member), std::string(value)});
+    if (left > 0 && RandomBelow(left) < wanted - rows->size())
+      rows->push_back({std::string(member), std::string(value)});
     if (left > 0) --left;
     return rows->size() < wanted;
   };

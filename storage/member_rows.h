@@ -40,7 +40,8 @@ class MemberRows {
   // Appends one member, each with the same chance (DESIGN §4, fair random). `total`: members there are, not 0.
   static Status Random(ReadView& view, uint64_t object_id, uint64_t total, Row* row);
   // Appends `count` different members in random order, every subset with the same chance. REQUIRES: count <= total.
-  static Status RandomDistinct(ReadView& view, uint64_t object_id, uint64_t total, uint64_t count, std::vector<Row>* rows);
+  static Status RandomDistinct(ReadView& view, uint64_t object_id, uint64_t total, uint64_t count,
+                               std::vector<Row>* rows);
 };
 
 }  // namespace basalt::storage

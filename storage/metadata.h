@@ -33,8 +33,8 @@ inline constexpr int64_t kNoExpire = 0;
 struct RecordHeader {
   ValueType type = ValueType::kString;
   Encoding encoding = Encoding::kRaw;
-  int64_t expire_ms = kNoExpire;  // Unix time in milliseconds
-  uint64_t object_id = 0;         // owner of rows in `big`, `data`, `score`; 0: everything is in the payload
+  int64_t expire_ms = kNoExpire;        // Unix time in milliseconds
+  uint64_t object_id = 0;               // owner of rows in `big`, `data`, `score`; 0: everything is in the payload
   int64_t field_expire_ms = kNoExpire;  // a hash with fields that expire: when the first of them does
 };
 

@@ -22,7 +22,11 @@ class NewObject {
 
   // `families`: bits of RowFamily (RowFamilyBit). `rows`, `bytes`: as many as will come, or more.
   NewObject(WriteTxn& txn, uint8_t families, uint64_t rows, uint64_t bytes)
-      : txn_(txn), id_(txn.NewObjectId()), families_(families), rows_(rows), large_(rows > kLargeRows || bytes > kLargeBytes) {}
+      : txn_(txn),
+        id_(txn.NewObjectId()),
+        families_(families),
+        rows_(rows),
+        large_(rows > kLargeRows || bytes > kLargeBytes) {}
   NewObject(const NewObject&) = delete;
 
   uint64_t id() const { return id_; }

@@ -49,7 +49,8 @@ class ReadView {
   // removes it instead.
   void NoteExpired() { met_expired_ = true; }
 
-  // Whether the reads that follow are uses of their keys (OBJECT IDLETIME and FREQ tell of them). They are unless told otherwise.
+  // Whether the reads that follow are uses of their keys (OBJECT IDLETIME and FREQ tell of them). They are unless told
+  // otherwise.
   void CountAsUse(bool on) { counts_as_use_ = on; }
 
   // Idempotent. In a WriteTxn it does nothing: its keys are locked.

@@ -1,11 +1,10 @@
 #include "storage/storage.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <glog/logging.h>
 #include <rocksdb/env.h>
 #include <rocksdb/statistics.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <chrono>
@@ -293,8 +292,7 @@ DatabaseCounts Storage::Counts(DbIndex db) const {
           database.average_ttl_ms.load(std::memory_order_relaxed)};
 }
 
-Status Storage::VisitLibraries(
-    const std::function<void(std::string_view name, std::string_view code)>& visit) const {
+Status Storage::VisitLibraries(const std::function<void(std::string_view name, std::string_view code)>& visit) const {
   const EngineUse use(impl_->engine.gate());
   if (!use.ok()) return Status::kIoError;
   const std::unique_ptr<rocksdb::Iterator> iterator(

@@ -74,8 +74,8 @@ RecordPtr MakeChunkedRecord(uint64_t id, const ChunkedString& string, int64_t ex
 class ChunkWriter {
  public:
   ChunkWriter(WriteTxn& txn, const ChunkedString& string, uint64_t change_bytes)
-      : object_(txn, RowFamilyBit(string.family()),
-                std::min(string.chunks(), change_bytes / string.chunk_bytes() + 2), change_bytes),
+      : object_(txn, RowFamilyBit(string.family()), std::min(string.chunks(), change_bytes / string.chunk_bytes() + 2),
+                change_bytes),
         string_(string) {}
 
   uint64_t id() const { return object_.id(); }

@@ -39,9 +39,9 @@ enum class ChangeKind : uint8_t {
 struct Change {
   DbIndex db;
   ChangeKind kind;
-  bool created;   // kModified, and the key did not exist before
-  ValueType type;  // of what the key holds now; kModified only
-  HashedKey key;  // bytes valid during the call
+  bool created;                 // kModified, and the key did not exist before
+  ValueType type;               // of what the key holds now; kModified only
+  HashedKey key;                // bytes valid during the call
   bool fields_expired = false;  // fields of the hash that it holds, or held until the last of them expired (kDeleted)
 };
 
@@ -60,8 +60,8 @@ enum class ExpiredPart : uint8_t {
   kAllFields,  // … and with them the hash
 };
 
-// Told when a command meets what has expired and removes it: at once, so that it is in order with what the command does.
-// It is rolled back with the command, and not committed yet.
+// Told when a command meets what has expired and removes it: at once, so that it is in order with what the command
+// does. It is rolled back with the command, and not committed yet.
 class ExpiryListener {
  public:
   virtual ~ExpiryListener() = default;
@@ -73,7 +73,8 @@ class ExpiryListener {
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
-  // The contents of whole databases were replaced (FLUSHDB, SWAPDB), with the exclusive gate closed. Before OnCommitted.
+  // The contents of whole databases were replaced (FLUSHDB, SWAPDB), with the exclusive gate closed. Before
+  // OnCommitted.
   virtual void OnDatabasesReplaced(std::span<const DbIndex> dbs) = 0;
   // Once for each commit; `changes` may be empty.
   virtual void OnCommitted(std::span<const Change> changes) = 0;
@@ -122,7 +123,8 @@ class WriteTxn : public ReadView {
   // ---- one command; a command that runs others (EXEC) has theirs nested inside its own ----
   void BeginCommand(int64_t now_ms, ReadTier tier);
   void EndCommand();
-  // The keys that the command begun last (with those nested in it) has changed so far, each once, in the order of their first change.
+  // The keys that the command begun last (with those nested in it) has changed so far, each once, in the order of their
+  // first change.
   void VisitCommandChanges(void (*visit)(void* context, const CommandChange& change), void* context) const;
   void RollbackCommand();  // as if the command had not run; its new locks stay until the commit
   // Whether any command since the last commit has changed something.

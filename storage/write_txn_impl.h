@@ -93,7 +93,7 @@ class WriteTxn::Impl {
   std::vector<uint32_t> chains = std::vector<uint32_t>(64, kNoOp);  // a power of two of them
   std::vector<RowOp> rows;
   std::map<std::string_view, uint32_t> row_index[kFamilies];  // key -> last operation
-  std::vector<uint32_t> row_ranges;                   // the kDeleteRange ones
+  std::vector<uint32_t> row_ranges;                           // the kDeleteRange ones
   std::vector<Garbage> garbage;
   std::vector<Remap> remaps;
   std::vector<uint64_t> large_objects;     // rows are on disk under a protected garbage record

@@ -39,8 +39,8 @@ bool MayBlock(const CommandContext& ctx) { return !ctx.deny_blocking && ctx.wake
 
 namespace {
 
-BlockedKeys::Registration Register(CommandContext& ctx, std::span<const std::string_view> keys,
-                                   storage::ValueType type, WakeOn wake_on) {
+BlockedKeys::Registration Register(CommandContext& ctx, std::span<const std::string_view> keys, storage::ValueType type,
+                                   WakeOn wake_on) {
   BlockedKeys::Request request{.keys = {}, .type = type, .wake_on = wake_on, .takes = ctx.spec.Has(kCmdWrite)};
   for (const std::string_view key : keys) {
     request.keys.push_back({ctx.db(), std::string(key), ctx.services.storage.Hash(key).hash});

@@ -33,7 +33,8 @@ bool MayBlock(const CommandContext& ctx);
 Status BlockOnKeys(CommandContext& ctx, std::span<const std::string_view> keys, storage::ValueType type,
                    int64_t timeout_ms, WakeOn wake_on = WakeOn::kValue);
 
-// Arguments that a blocking command resolved in its first run (XREAD's "$"), kept for its later runs: empty in the first.
+// Arguments that a blocking command resolved in its first run (XREAD's "$"), kept for its later runs: empty in the
+// first.
 std::vector<std::string>& KeptArguments(CommandContext& ctx);
 
 }  // namespace basalt

@@ -104,7 +104,8 @@ Status ParseKillFilter(CommandContext& ctx, KillFilter* filter) {
     } else if (EqualsIgnoreCase(option, "laddr")) {
       filter->local_address = value;
     } else if (EqualsIgnoreCase(option, "user")) {
-      if (ctx.services.users.Find(value) == nullptr) return Status::Message("ERR No such user '" + std::string(value) + "'");
+      if (ctx.services.users.Find(value) == nullptr)
+        return Status::Message("ERR No such user '" + std::string(value) + "'");
       filter->user = value;
     } else if (EqualsIgnoreCase(option, "skipme")) {
       filter->skip_me = EqualsIgnoreCase(value, "yes");
@@ -270,8 +271,10 @@ Status Help(CommandContext& ctx) {
       "SETNAME <name>",
       "    Name this connection.",
       "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> ...] [OPTIN] [OPTOUT] [NOLOOP]",
-      "    Get a message when a key changes that this connection has read (with BCAST: any key, or any that begins with",
-      "    one of the prefixes). REDIRECT sends it to another connection; OPTIN, OPTOUT: see CACHING; NOLOOP leaves out",
+      "    Get a message when a key changes that this connection has read (with BCAST: any key, or any that begins "
+      "with",
+      "    one of the prefixes). REDIRECT sends it to another connection; OPTIN, OPTOUT: see CACHING; NOLOOP leaves "
+      "out",
       "    what this connection changes itself.",
       "TRACKINGINFO",
       "    The state of client side caching on this connection.",

@@ -44,9 +44,7 @@ std::optional<ClientType> ClientTypeByName(std::string_view name) {
   return std::nullopt;
 }
 
-ClientType TypeOf(const ClientInfo& client) {
-  return client.subscribed() ? ClientType::kPubsub : ClientType::kNormal;
-}
+ClientType TypeOf(const ClientInfo& client) { return client.subscribed() ? ClientType::kPubsub : ClientType::kNormal; }
 
 std::string ClientLine(const ClientInfo& client, int64_t now_unix_ms, uint64_t running_bytes) {
   static const net::ConnCounters kNoCounters;
@@ -73,7 +71,8 @@ std::string ClientLine(const ClientInfo& client, int64_t now_unix_ms, uint64_t r
                 counters.output_segments.load(), pending, total, events.c_str(), client.last_command.load());
   return "id=" + std::to_string(client.id) + " addr=" + client.conn.peer + " laddr=" + client.conn.local +
          " fd=" + std::to_string(client.conn.fd) + " name=" + client.name() + numbers + " user=" + client.user() +
-         " redir=" + (client.tracking != 0 ? std::to_string(client.tracking_redirect) : "-1") + " resp=" + std::to_string(client.resp.load()) + " lib-name=" + client.lib_name() +
+         " redir=" + (client.tracking != 0 ? std::to_string(client.tracking_redirect) : "-1") +
+         " resp=" + std::to_string(client.resp.load()) + " lib-name=" + client.lib_name() +
          " lib-ver=" + client.lib_version();
 }
 

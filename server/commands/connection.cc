@@ -10,8 +10,8 @@
 #include "server/monitor_hub.h"
 #include "server/pubsub.h"
 #include "server/session.h"
-#include "server/watch_table.h"
 #include "server/version.h"
+#include "server/watch_table.h"
 
 namespace basalt {
 
@@ -178,8 +178,8 @@ constexpr CommandSpec kCommands[] = {
      .handler = Echo},
     {.name = "hello",
      .arity = -1,
-     .flags =
-         kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy | kCmdAfterPushes,
+     .flags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdFast | kCmdNoAuth | kCmdSentinel | kCmdAllowBusy |
+              kCmdAfterPushes,
      .group = CommandGroup::kConnection,
      .syntax = "[protover:integer [AUTH (username password)] [SETNAME clientname]]",
      .since = "6.0.0",

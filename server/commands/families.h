@@ -24,7 +24,7 @@ std::span<const CommandSpec> ObjectCommands();
 std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> ClientCommands();
-std::span<const CommandSpec> ServerCommands();       // server_admin.cc: INFO, SHUTDOWN, MONITOR, BGSAVE, …
+std::span<const CommandSpec> ServerCommands();  // server_admin.cc: INFO, SHUTDOWN, MONITOR, BGSAVE, …
 std::span<const CommandSpec> ConfigCommands();
 std::span<const CommandSpec> CommandCommands();
 std::span<const CommandSpec> ObservationCommands();  // SLOWLOG, LATENCY

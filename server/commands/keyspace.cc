@@ -227,8 +227,8 @@ Status Scan(CommandContext& ctx) {
     reply.Bulk(key);
     ++count;
   };
-  BASALT_RETURN_IF_ERROR(
-      Keyspace::Scan(ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(options.count), std::ref(visit), &expired, &next));
+  BASALT_RETURN_IF_ERROR(Keyspace::Scan(ctx.view(), ctx.db(), cursor, static_cast<uint64_t>(options.count),
+                                        std::ref(visit), &expired, &next));
   if (!expired.empty()) {  // as in Redis, who meets them removes them
     if (!ctx.in_slow_lane()) return ErrorCode::kNeedSlowLane;
     ctx.services.storage.RemoveExpired(ctx.db(), expired);

@@ -86,7 +86,8 @@ enum class AnyKey : uint8_t { kAllowed, kDenied };
 
 Status ParseSortOptions(std::span<const std::string_view> argv, bool may_store, AnyKey any_key, SortOptions* options) {
   const auto denied = [](std::string_view option) {
-    return Status::Message("ERR " + std::string(option) + " option of SORT denied due to insufficient ACL permissions.");
+    return Status::Message("ERR " + std::string(option) +
+                           " option of SORT denied due to insufficient ACL permissions.");
   };
   for (size_t i = 2; i < argv.size(); ++i) {
     const size_t left = argv.size() - i - 1;
@@ -463,7 +464,8 @@ Status SortCommand(CommandContext& ctx) {
 // and with other keys to read not before these are committed (that is what a reader without keys waits for).
 void PrepareSort(const PrepareInput& input, Preparation* preparation) {
   SortOptions options;
-  if (!ParseSortOptions(input.argv, MayStore(input.spec), AnyKey::kAllowed, &options).ok()) return;  // it will answer the error
+  if (!ParseSortOptions(input.argv, MayStore(input.spec), AnyKey::kAllowed, &options).ok())
+    return;  // it will answer the error
   if (options.stores()) {
     PrepareFromRow(input, preparation);
     if (options.reads_other_keys()) preparation->exclusive = preparation->slow = true;
@@ -508,7 +510,8 @@ constexpr CommandSpec kSortCommands[] = {
      .group = CommandGroup::kGeneric,
      .keys = {KeySpec::One(kKeyRO | kKeyAccess), KeySpec::Unknown(kKeyRO | kKeyAccess),
               KeySpec::Unknown(kKeyOW | kKeyUpdate)},
-     .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET get-pattern=pattern:pattern#1]… "
+     .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET "
+               "get-pattern=pattern:pattern#1]… "
                "[ASC | DESC] [ALPHA] [STORE destination:key#2]",
      .since = "1.0.0",
      .complexity = kComplexity,
@@ -522,7 +525,8 @@ constexpr CommandSpec kSortCommands[] = {
      .flags = kCmdReadonly,
      .group = CommandGroup::kGeneric,
      .keys = {KeySpec::One(kKeyRO | kKeyAccess), KeySpec::Unknown(kKeyRO | kKeyAccess)},
-     .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET get-pattern=pattern:pattern#1]… "
+     .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET "
+               "get-pattern=pattern:pattern#1]… "
                "[ASC | DESC] [ALPHA]",
      .since = "7.0.0",
      .complexity = kComplexity,

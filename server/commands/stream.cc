@@ -123,10 +123,10 @@ Status XAdd(CommandContext& ctx) {
                                          .bytes_max = static_cast<uint64_t>(config.stream_node_max_bytes)};
   StreamId id;
   uint64_t trimmed = 0;
-  const storage::Status added = StreamStore::Add(
-      ctx.txn(), ctx.db(), ctx.key(1), options.id, fields,
-      options.no_create ? StreamStore::IfMissing::kRefuse : StreamStore::IfMissing::kCreate, options.trim, limits, &id,
-      &trimmed);
+  const storage::Status added =
+      StreamStore::Add(ctx.txn(), ctx.db(), ctx.key(1), options.id, fields,
+                       options.no_create ? StreamStore::IfMissing::kRefuse : StreamStore::IfMissing::kCreate,
+                       options.trim, limits, &id, &trimmed);
   switch (added) {
     case storage::Status::kOk:
       NotifyKey(ctx, kEventStream, "xadd", ctx.arg(1));

@@ -99,8 +99,7 @@ storage::Status LookupStream(CommandContext& ctx, storage::ReadView& view, const
 }
 
 storage::Status FindOrMakeConsumer(CommandContext& ctx, std::string_view key, std::string_view name,
-                                   storage::StreamGroupWriter* writer,
-                                   storage::StreamGroupWriter::Consumer* consumer) {
+                                   storage::StreamGroupWriter* writer, storage::StreamGroupWriter::Consumer* consumer) {
   const storage::Status status = writer->FindConsumer(name, storage::StreamStore::IfMissing::kCreate, consumer);
   if (status == storage::Status::kOk && writer->IsNew(*consumer)) {
     NotifyKey(ctx, kEventStream, "xgroup-createconsumer", key);

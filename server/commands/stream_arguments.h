@@ -43,8 +43,7 @@ bool ReplyEntry(net::ReplyBuilder& reply, storage::StreamId id, const storage::S
 
 // A consumer of the group of stream `key` that the writer has open, for a command that makes it when it is missing.
 storage::Status FindOrMakeConsumer(CommandContext& ctx, std::string_view key, std::string_view name,
-                                   storage::StreamGroupWriter* writer,
-                                   storage::StreamGroupWriter::Consumer* consumer);
+                                   storage::StreamGroupWriter* writer, storage::StreamGroupWriter::Consumer* consumer);
 
 // How many entries a command may look at, and how many bytes it may reply, in the lane it runs in.
 class EntryBudget {

@@ -46,7 +46,8 @@ Status ParseReadOptions(const CommandContext& ctx, Reader reader, ReadOptions* o
     const size_t more = ctx.argc() - i - 1;
     if (more >= 1 && EqualsIgnoreCase(word, "BLOCK")) {
       if (ctx.in_script()) {
-        return Status::Message("ERR " + std::string(ctx.arg(0)) + " command is not allowed with BLOCK option from scripts");
+        return Status::Message("ERR " + std::string(ctx.arg(0)) +
+                               " command is not allowed with BLOCK option from scripts");
       }
       BASALT_RETURN_IF_ERROR(ParseBlockMilliseconds(ctx, ctx.arg(++i), &options->block_ms.emplace()));
     } else if (more >= 1 && EqualsIgnoreCase(word, "COUNT")) {

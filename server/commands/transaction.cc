@@ -54,7 +54,8 @@ Status Watch(CommandContext& ctx) {
   for (size_t i = 1; i < ctx.argc(); ++i) {
     ctx.services.watches.Watch(ctx.session.watch, ctx.db(), ctx.key(i), existed[i - 1]);
   }
-  ctx.session.info->watched_keys.store(static_cast<uint32_t>(ctx.session.watch->keys().size()), std::memory_order_relaxed);
+  ctx.session.info->watched_keys.store(static_cast<uint32_t>(ctx.session.watch->keys().size()),
+                                       std::memory_order_relaxed);
   ctx.reply.Ok();
   return Ok();
 }
@@ -65,7 +66,8 @@ Status UnwatchCommand(CommandContext& ctx) {
   return Ok();
 }
 
-// The union of what the queued commands need, and the watched keys: their state must not move between the check and the commit.
+// The union of what the queued commands need, and the watched keys: their state must not move between the check and the
+// commit.
 void PrepareExec(const PrepareInput& input, Preparation* preparation) {
   const Session& session = input.session;
   if (!session.in_multi) return;
@@ -127,7 +129,8 @@ Status Exec(CommandContext& ctx) {
   for (const QueuedCommand& queued : session.queued) {
     std::vector<std::string_view>& argv = argvs.emplace_back(queued.args.begin(), queued.args.end());
     std::optional<FinishedCall>& call = calls.emplace_back();
-    if (const Status denied = CheckPermission(ctx.services, session, *queued.command, argv, AclContext::kExec); !denied.ok()) {
+    if (const Status denied = CheckPermission(ctx.services, session, *queued.command, argv, AclContext::kExec);
+        !denied.ok()) {
       ctx.services.stats.RecordError(denied.text());
       ctx.reply.Error(denied.text());
       continue;
@@ -152,19 +155,49 @@ Status Exec(CommandContext& ctx) {
 constexpr uint64_t kFlags = kCmdNoScript | kCmdLoading | kCmdStale | kCmdImmediate;
 
 constexpr CommandSpec kCommands[] = {
-    {.name = "multi", .arity = 1, .flags = kFlags | kCmdFast | kCmdAllowBusy, .group = CommandGroup::kTransactions,
-     .since = "1.2.0", .complexity = "O(1)", .summary = "Begins a transaction: the commands that follow are queued.", .handler = Multi},
-    {.name = "exec", .arity = 1, .flags = kFlags | kCmdSkipSlowlog | kCmdRunsQueue, .group = CommandGroup::kTransactions,
-     .since = "1.2.0", .complexity = "That of the queued commands", .summary = "Runs the queued commands as one atomic step.",
-     .handler = Exec, .prepare = PrepareExec},
-    {.name = "discard", .arity = 1, .flags = kFlags | kCmdFast | kCmdAllowBusy, .group = CommandGroup::kTransactions,
-     .since = "2.0.0", .complexity = "O(N), N being the number of queued commands", .summary = "Drops the queued commands and ends the transaction.",
+    {.name = "multi",
+     .arity = 1,
+     .flags = kFlags | kCmdFast | kCmdAllowBusy,
+     .group = CommandGroup::kTransactions,
+     .since = "1.2.0",
+     .complexity = "O(1)",
+     .summary = "Begins a transaction: the commands that follow are queued.",
+     .handler = Multi},
+    {.name = "exec",
+     .arity = 1,
+     .flags = kFlags | kCmdSkipSlowlog | kCmdRunsQueue,
+     .group = CommandGroup::kTransactions,
+     .since = "1.2.0",
+     .complexity = "That of the queued commands",
+     .summary = "Runs the queued commands as one atomic step.",
+     .handler = Exec,
+     .prepare = PrepareExec},
+    {.name = "discard",
+     .arity = 1,
+     .flags = kFlags | kCmdFast | kCmdAllowBusy,
+     .group = CommandGroup::kTransactions,
+     .since = "2.0.0",
+     .complexity = "O(N), N being the number of queued commands",
+     .summary = "Drops the queued commands and ends the transaction.",
      .handler = Discard},
-    {.name = "watch", .arity = -2, .flags = kFlags | kCmdFast | kCmdAllowBusy | kCmdLockKeys, .group = CommandGroup::kTransactions,
-     .keys = {KeySpec::Range(kKeyRO, 1, -1, 1)}, .syntax = "key…", .since = "2.2.0", .complexity = "O(1) per key",
-     .summary = "Makes the next EXEC fail if one of the keys changes before it.", .handler = Watch},
-    {.name = "unwatch", .arity = 1, .flags = (kFlags & ~kCmdImmediate) | kCmdFast | kCmdAllowBusy, .group = CommandGroup::kTransactions,
-     .since = "2.2.0", .complexity = "O(1)", .summary = "Forgets all watched keys.", .handler = UnwatchCommand},
+    {.name = "watch",
+     .arity = -2,
+     .flags = kFlags | kCmdFast | kCmdAllowBusy | kCmdLockKeys,
+     .group = CommandGroup::kTransactions,
+     .keys = {KeySpec::Range(kKeyRO, 1, -1, 1)},
+     .syntax = "key…",
+     .since = "2.2.0",
+     .complexity = "O(1) per key",
+     .summary = "Makes the next EXEC fail if one of the keys changes before it.",
+     .handler = Watch},
+    {.name = "unwatch",
+     .arity = 1,
+     .flags = (kFlags & ~kCmdImmediate) | kCmdFast | kCmdAllowBusy,
+     .group = CommandGroup::kTransactions,
+     .since = "2.2.0",
+     .complexity = "O(1)",
+     .summary = "Forgets all watched keys.",
+     .handler = UnwatchCommand},
 };
 
 }  // namespace

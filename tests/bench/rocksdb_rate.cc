@@ -1,5 +1,6 @@
-// RocksDB's own rate for random reads of a Basalt data folder: what `tools/bench --larger-than-memory` sets beside Basalt's.
-// Opens the folder read-only, picks keys of the column family `meta` at random, and reads them from several threads.
+// RocksDB's own rate for random reads of a Basalt data folder: what `tools/bench --larger-than-memory` sets beside
+// Basalt's. Opens the folder read-only, picks keys of the column family `meta` at random, and reads them from several
+// threads.
 //   rocksdb_rate FOLDER CACHE_BYTES THREADS SECONDS      prints one line of JSON
 
 #include <rocksdb/cache.h>
@@ -95,7 +96,9 @@ int main(int argc, char** argv) {
     all.insert(all.end(), latencies[worker].begin(), latencies[worker].end());
   }
   std::sort(all.begin(), all.end());
-  auto at = [&all](double part) { return all[std::min(all.size() - 1, static_cast<size_t>(part * static_cast<double>(all.size())))]; };
+  auto at = [&all](double part) {
+    return all[std::min(all.size() - 1, static_cast<size_t>(part * static_cast<double>(all.size())))];
+  };
   std::printf("{\"keys\": %zu, \"ops\": %.0f, \"p50\": %.4f, \"p99\": %.4f, \"p99.9\": %.4f}\n", keys.size(),
               static_cast<double>(all.size()) / seconds, at(0.5), at(0.99), at(0.999));
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();

@@ -1,5 +1,5 @@
-// Makes the mistake it is asked for. A build whose checks are on dies with the report that the test expects; a build whose
-// checks are off ends with "not noticed".
+// Makes the mistake it is asked for. A build whose checks are on dies with the report that the test expects; a build
+// whose checks are off ends with "not noticed".
 
 #include <unistd.h>
 
@@ -64,9 +64,9 @@ int main(int argc, char** argv) {
   const struct {
     const char* name;
     int (*run)();
-  } mistakes[] = {{"use-after-free", UseAfterFree}, {"signed-overflow", SignedOverflow}, {"leak", Leak},
-                  {"race", Race},                   {"out-of-range", OutOfRange},        {"assertion", FailedAssertion},
-                  {"optimised", Optimised}};
+  } mistakes[] = {
+      {"use-after-free", UseAfterFree}, {"signed-overflow", SignedOverflow}, {"leak", Leak},          {"race", Race},
+      {"out-of-range", OutOfRange},     {"assertion", FailedAssertion},      {"optimised", Optimised}};
   std::signal(SIGABRT, [](int) { _exit(3); });  // ctest takes a signal for a failure, whatever was printed
   for (const auto& mistake : mistakes) {
     if (argc == 2 && std::strcmp(argv[1], mistake.name) == 0) {

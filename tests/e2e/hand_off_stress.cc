@@ -1,9 +1,12 @@
-// Publishers, subscribers, caching clients, scripts and transactions at once, through hiredis. Each thread checks what it is told:
+// Publishers, subscribers, caching clients, scripts and transactions at once, through hiredis. Each thread checks what
+// it is told:
 //
-//   subscribers   messages of a publisher come in order, without a gap; none precedes the confirmation of a subscription or
+//   subscribers   messages of a publisher come in order, without a gap; none precedes the confirmation of a
+//   subscription or
 //                 follows that of its end
-//   caches        once writing has stopped, nothing is cached that is no longer the server's (CLIENT TRACKING, redirected)
-//   accounts      scripts, with declared and undeclared keys, and transactions move money; the sum never changes
+//   caches        once writing has stopped, nothing is cached that is no longer the server's (CLIENT TRACKING,
+//   redirected) accounts      scripts, with declared and undeclared keys, and transactions move money; the sum never
+//   changes
 //
 //   hand_off_stress PORT SECONDS SEED     exit status 1 and a line for the first thing that was wrong
 #include <hiredis/hiredis.h>
@@ -49,7 +52,9 @@ struct Reply {
     if (raw != nullptr) freeReplyObject(raw);
   }
   bool ok() const { return raw != nullptr && raw->type != REDIS_REPLY_ERROR; }
-  std::string text() const { return raw != nullptr && raw->str != nullptr ? std::string(raw->str, raw->len) : std::string(); }
+  std::string text() const {
+    return raw != nullptr && raw->str != nullptr ? std::string(raw->str, raw->len) : std::string();
+  }
   std::string text(size_t i) const {
     return raw != nullptr && i < raw->elements && raw->element[i]->str != nullptr
                ? std::string(raw->element[i]->str, raw->element[i]->len)
@@ -218,7 +223,8 @@ void ComeAndGo(Random random) {
     client->Send({"PING"});
     while (!g_wrong && client->Read().text(0) != (pattern ? "punsubscribe" : "unsubscribe")) {
     }
-    if (const Reply pong = client->Read(); !g_wrong && pong.text() != "PONG") Wrong("after the end of a subscription came " + pong.text(0));
+    if (const Reply pong = client->Read(); !g_wrong && pong.text() != "PONG")
+      Wrong("after the end of a subscription came " + pong.text(0));
   }
 }
 
@@ -291,7 +297,9 @@ void Cache(bool broadcast, Random random) {
   for (const auto& [key, value] : cache) {
     if (g_wrong) return;
     const std::string now = fresh.Call({"GET", key}).text();
-    if (now != value) Wrong(std::string(broadcast ? "broadcast" : "tracked") + " cache holds " + key + " = " + value + ", the server " + now);
+    if (now != value)
+      Wrong(std::string(broadcast ? "broadcast" : "tracked") + " cache holds " + key + " = " + value + ", the server " +
+            now);
   }
 }
 
@@ -299,8 +307,10 @@ std::string Account(uint64_t i) { return "account:" + std::to_string(i % kAccoun
 
 void MoveMoney(Random random) {
   Client client;
-  constexpr const char* kMove = "redis.call('decrby', KEYS[1], ARGV[1]) redis.call('incrby', KEYS[2], ARGV[1]) return 1";
-  constexpr const char* kMoveUndeclared = "redis.call('decrby', ARGV[2], ARGV[1]) redis.call('incrby', ARGV[3], ARGV[1]) return 1";
+  constexpr const char* kMove =
+      "redis.call('decrby', KEYS[1], ARGV[1]) redis.call('incrby', KEYS[2], ARGV[1]) return 1";
+  constexpr const char* kMoveUndeclared =
+      "redis.call('decrby', ARGV[2], ARGV[1]) redis.call('incrby', ARGV[3], ARGV[1]) return 1";
   while (!g_stop) {
     const std::string from = Account(random()), to = Account(random()), sum = std::to_string(random() % 50);
     switch (random() % 3) {
@@ -321,8 +331,10 @@ void MoveMoney(Random random) {
 
 void CountMoney(Random random) {
   Client client;
-  std::vector<std::string> all = {"MGET"}, script = {"EVAL", "local s = 0 for i = 1, #KEYS do s = s + redis.call('get', KEYS[i]) end return s",
-                                                     std::to_string(kAccounts)};
+  std::vector<std::string> all = {"MGET"},
+                           script = {"EVAL",
+                                     "local s = 0 for i = 1, #KEYS do s = s + redis.call('get', KEYS[i]) end return s",
+                                     std::to_string(kAccounts)};
   for (int i = 0; i < kAccounts; ++i) {
     all.push_back(Account(static_cast<uint64_t>(i)));
     script.push_back(Account(static_cast<uint64_t>(i)));

@@ -1,9 +1,10 @@
-// Commands on data of all types with arguments that fuzzing invents, against a real Storage. Each must leave exactly one
-// well-formed reply; afterwards what counts a value agrees with what shows it, a copy through DUMP and RESTORE is the
-// same value, and deleted keys are gone.
+// Commands on data of all types with arguments that fuzzing invents, against a real Storage. Each must leave exactly
+// one well-formed reply; afterwards what counts a value agrees with what shows it, a copy through DUMP and RESTORE is
+// the same value, and deleted keys are gone.
 //
-// Input: commands one after the other: a byte that chooses the row, a byte for the number of arguments, then each argument:
-// a byte that chooses a word (keys, numbers, the tokens of the rows' syntax) or, from 200 on, raw bytes of length byte-200.
+// Input: commands one after the other: a byte that chooses the row, a byte for the number of arguments, then each
+// argument: a byte that chooses a word (keys, numbers, the tokens of the rows' syntax) or, from 200 on, raw bytes of
+// length byte-200.
 
 #include <gtest/gtest.h>
 
@@ -75,9 +76,37 @@ class World {
       }
     }
     for (std::string_view key : kKeys) words_.emplace_back(key);
-    for (const char* word : {"0", "1", "-1", "2", "7", "8", "100", "1000", "65535", "1000000", "9223372036854775807", "-9223372036854775808",
-                             "18446744073709551615", "1.5", "-0.25", "1e300", "inf", "nan", "u8", "i64", "u63", "i65", "#1", "*", "a*", "[a-c]", "-",
-                             "1700000000", "1700000100000", "x", "hello world"}) {
+    for (const char* word : {"0",
+                             "1",
+                             "-1",
+                             "2",
+                             "7",
+                             "8",
+                             "100",
+                             "1000",
+                             "65535",
+                             "1000000",
+                             "9223372036854775807",
+                             "-9223372036854775808",
+                             "18446744073709551615",
+                             "1.5",
+                             "-0.25",
+                             "1e300",
+                             "inf",
+                             "nan",
+                             "u8",
+                             "i64",
+                             "u63",
+                             "i65",
+                             "#1",
+                             "*",
+                             "a*",
+                             "[a-c]",
+                             "-",
+                             "1700000000",
+                             "1700000100000",
+                             "x",
+                             "hello world"}) {
       words_.emplace_back(word);
     }
     constexpr std::string_view kLimit[] = {"proto-max-bulk-len", "1mb"};
@@ -144,7 +173,8 @@ class World {
       if (!type.starts_with(view.type)) continue;
       const std::string count = runner_.Run(std::span(view.count));
       const std::string shown = runner_.Run(std::span(view.show));
-      if (Length(count) * view.replies_each != Length(shown)) Fail("counted otherwise than shown: " + type, count + shown);
+      if (Length(count) * view.replies_each != Length(shown))
+        Fail("counted otherwise than shown: " + type, count + shown);
       CheckCopy(key, shown, view.show);
       return;
     }
@@ -175,7 +205,8 @@ class World {
     runner_.Run(all);
     runner_.Run({"flushall"});
     for (std::string_view key : kKeys) {
-      if (const std::string reply = runner_.Run({"exists", key}); reply != ":0\r\n") Fail("a deleted key is there", reply);
+      if (const std::string reply = runner_.Run({"exists", key}); reply != ":0\r\n")
+        Fail("a deleted key is there", reply);
     }
     if (const std::string reply = runner_.Run({"dbsize"}); reply != ":0\r\n") Fail("DBSIZE after FLUSHALL", reply);
     if (testing::UnitTest::GetInstance()->ad_hoc_test_result().Failed()) std::abort();

@@ -1,5 +1,5 @@
-// The parser must cut a stream into the same commands however the reads split it, and never touch a byte that is not its
-// own. Input: one byte that seeds the splits, then the stream.
+// The parser must cut a stream into the same commands however the reads split it, and never touch a byte that is not
+// its own. Input: one byte that seeds the splits, then the stream.
 
 #include <algorithm>
 #include <cstdint>
@@ -68,8 +68,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Parsed single = Parse(stream, [] { return size_t{1}; });
   const Parsed split = Parse(stream, [&random] { return size_t{1} + random() % 40; });
   if (whole != single || whole != split) {
-    std::fprintf(stderr, "the split changes the commands: %zu, %zu, %zu; errors '%s', '%s', '%s'\n", whole.commands.size(),
-                 single.commands.size(), split.commands.size(), whole.error.c_str(), single.error.c_str(), split.error.c_str());
+    std::fprintf(stderr, "the split changes the commands: %zu, %zu, %zu; errors '%s', '%s', '%s'\n",
+                 whole.commands.size(), single.commands.size(), split.commands.size(), whole.error.c_str(),
+                 single.error.c_str(), split.error.c_str());
     std::abort();
   }
   return 0;

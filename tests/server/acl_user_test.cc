@@ -203,7 +203,8 @@ TEST(AclUserTest, EveryKeyOfEveryRowIsLookedAt) {
     const AclVerdict verdict = Made({"+@all", "~1", "&*"}).Check(command, argv);
     EXPECT_EQ(verdict.denial, AclDenial::kKey);
     EXPECT_EQ(verdict.index, static_cast<uint32_t>(key.index));
-    const bool writes = command.spec->Has(kCmdWrite) && (key.flags & kKeyVariableFlags) == 0 && (key.flags & (kKeyInsert | kKeyUpdate | kKeyDelete)) != 0;
+    const bool writes = command.spec->Has(kCmdWrite) && (key.flags & kKeyVariableFlags) == 0 &&
+                        (key.flags & (kKeyInsert | kKeyUpdate | kKeyDelete)) != 0;
     const User reader = Made({"+@all", "~1", "%R~secret", "&*"});
     if (writes) {
       EXPECT_EQ(reader.Check(command, argv).denial, AclDenial::kKey);

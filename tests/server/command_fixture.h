@@ -116,9 +116,9 @@ class CommandRunner {
   // The families whose commands need no other service than the storage.
   static std::span<const std::span<const CommandSpec>> Families() {
     static const std::span<const CommandSpec> kFamilies[] = {
-        StringCommands(), BitmapCommands(), HyperloglogCommands(), HashCommands(),     ListCommands(),
-        SetCommands(),    ZsetCommands(),   StreamCommands(),      GeoCommands(),      SortCommands(),
-        DumpCommands(),   KeyspaceCommands(), ExpiryCommands(),    ObjectCommands()};
+        StringCommands(), BitmapCommands(),   HyperloglogCommands(), HashCommands(),  ListCommands(),
+        SetCommands(),    ZsetCommands(),     StreamCommands(),      GeoCommands(),   SortCommands(),
+        DumpCommands(),   KeyspaceCommands(), ExpiryCommands(),      ObjectCommands()};
     return kFamilies;
   }
 
@@ -165,7 +165,8 @@ class CommandRunner {
       return status;
     }
     std::unique_ptr<storage::ExclusiveGate::Closed> closed;
-    if (spec.Has(kCmdExclusive) || needs.gate) closed = std::make_unique<storage::ExclusiveGate::Closed>(storage_->gate());
+    if (spec.Has(kCmdExclusive) || needs.gate)
+      closed = std::make_unique<storage::ExclusiveGate::Closed>(storage_->gate());
     storage::WriteTxn txn(*storage_);
     if (closed != nullptr) {
       txn.RunExclusive();

@@ -10,9 +10,9 @@ namespace basalt {
 namespace {
 
 constexpr std::pair<CommandGroup, std::string_view> kTypeOfGroup[] = {
-    {CommandGroup::kString, "string"}, {CommandGroup::kBitmap, "string"}, {CommandGroup::kHyperloglog, "string"},
-    {CommandGroup::kHash, "hash"},     {CommandGroup::kList, "list"},     {CommandGroup::kSet, "set"},
-    {CommandGroup::kSortedSet, "zset"}, {CommandGroup::kGeo, "zset"},     {CommandGroup::kStream, "stream"},
+    {CommandGroup::kString, "string"},  {CommandGroup::kBitmap, "string"}, {CommandGroup::kHyperloglog, "string"},
+    {CommandGroup::kHash, "hash"},      {CommandGroup::kList, "list"},     {CommandGroup::kSet, "set"},
+    {CommandGroup::kSortedSet, "zset"}, {CommandGroup::kGeo, "zset"},      {CommandGroup::kStream, "stream"},
 };
 
 // The least that the syntax of a row asks for, with `key` wherever a key is wanted.
@@ -45,8 +45,8 @@ std::vector<std::string> LeastArguments(const CommandSpec& spec, std::string_vie
   std::vector<std::string> argv;
   argv.emplace_back(spec.name.substr(0, spec.name.find('|')));
   if (spec.is_subcommand()) argv.emplace_back(spec.name.substr(argv[0].size() + 1));
-  const auto specs = static_cast<size_t>(
-      std::count_if(spec.keys.begin(), spec.keys.end(), [](const KeySpec& each) { return each.begin != KeySpec::Begin::kNone; }));
+  const auto specs = static_cast<size_t>(std::count_if(
+      spec.keys.begin(), spec.keys.end(), [](const KeySpec& each) { return each.begin != KeySpec::Begin::kNone; }));
   const std::optional<std::vector<SyntaxArgument>> syntax = ParseSyntax(spec.syntax, specs);
   if (syntax) AddLeast(*syntax, key, &argv);
   if (spec.name.find("lex") != std::string_view::npos) {  // bounds of members: "[1"
@@ -64,7 +64,8 @@ class WrongTypeTest : public CommandTest {
  protected:
   // Makes the key of that name hold the type, and nothing of what commands before have made of it.
   void Restore(std::string_view type) {
-    constexpr std::string_view kMakers[] = {"SET string v", "HSET hash f v", "RPUSH list v", "SADD set v", "ZADD zset 1 v", "XADD stream 1-1 f v"};
+    constexpr std::string_view kMakers[] = {"SET string v", "HSET hash f v", "RPUSH list v",
+                                            "SADD set v",   "ZADD zset 1 v", "XADD stream 1-1 f v"};
     Run({"FLUSHALL"});
     for (const std::string_view maker : kMakers) {
       if (maker.find(' ' + std::string(type) + ' ') != std::string_view::npos) Line(maker);

@@ -298,9 +298,9 @@ TEST(FormatTest, ExamplesInFormatMdAreTrue) {
   StreamHeader empty_stream;
   empty_stream.last_id = {5, 7};
   empty_stream.entries_added = 1;
-  examples.emplace_back("stream record", Hex(Record::Make({ValueType::kStream, Encoding::kStream, 0, 258},
-                                                          EncodeStreamHeader(empty_stream))
-                                                 ->stored()));
+  examples.emplace_back(
+      "stream record",
+      Hex(Record::Make({ValueType::kStream, Encoding::kStream, 0, 258}, EncodeStreamHeader(empty_stream))->stored()));
 
   const std::string path = BASALT_SOURCE_DIR "/storage/FORMAT.md";
   std::FILE* file = std::fopen(path.c_str(), "r");

@@ -17,7 +17,9 @@ class RecordCacheTest : public testing::Test {
   KeyLocks::Stripe stripe() const { return KeyLocks::StripeOf(key_.hash); }
   std::string Read(uint64_t sequence_max = RecordCache::kAnySequence) {
     RecordPtr record;
-    return cache_.Lookup(kNs, key_, kNow, sequence_max, RecordCache::Use::kCounts, &record) ? std::string(record->payload()) : "(miss)";
+    return cache_.Lookup(kNs, key_, kNow, sequence_max, RecordCache::Use::kCounts, &record)
+               ? std::string(record->payload())
+               : "(miss)";
   }
   // As a commit does.
   void Commit(std::string_view bytes, uint64_t sequence) {
@@ -93,7 +95,8 @@ TEST_F(RecordCacheTest, StaysWithinItsBudgetAndKeepsWhatIsUsed) {
   uint64_t hot_hits = 0;
   for (int i = 0; i < 20000; ++i) {
     RecordPtr record;
-    hot_hits += cache_.Lookup(kNs, hashed(i % 100), kNow, RecordCache::kAnySequence, RecordCache::Use::kCounts, &record);
+    hot_hits +=
+        cache_.Lookup(kNs, hashed(i % 100), kNow, RecordCache::kAnySequence, RecordCache::Use::kCounts, &record);
     const HashedKey key = hashed(i);
     cache_.Fill(kNs, key, Value(std::string(200, 'x')), locks_.Version(KeyLocks::StripeOf(key.hash)), 1, kNow);
     ASSERT_LE(cache_.GetStats().bytes, cache_.GetStats().budget_bytes);

@@ -37,25 +37,26 @@ class RowsTest : public StorageTest {
   // A set of `count` members as rows of a new object.
   uint64_t MakeMembers(uint64_t count) {
     uint64_t id = 0;
-    EXPECT_EQ(Write({"k"},
-                    [&](WriteTxn& txn) {
-                      RecordPtr old;
-                      (void)txn.GetRecord(0, Key("k"), &old);
-                      NewObject object(txn, RowFamilyBit(RowFamily::kData), count, 0);
-                      id = object.id();
-                      Status status = object.Begin();
-                      KeyBuffer key;
-                      for (uint64_t i = 0; status == Status::kOk && i < count; ++i) {
-                        MemberRows::EncodeKey(*storage_, id, "m" + std::to_string(i), &key);
-                        status = object.Put(RowFamily::kData, key.view(), std::to_string(i));
-                      }
-                      if (status == Status::kOk) status = object.End();
-                      std::string payload;
-                      AppendRowsCount(count, &payload);
-                      txn.Put(0, Key("k"), Record::Make({ValueType::kSet, Encoding::kHashtable, kNoExpire, id}, payload));
-                      return status;
-                    }),
-              Status::kOk);
+    EXPECT_EQ(
+        Write({"k"},
+              [&](WriteTxn& txn) {
+                RecordPtr old;
+                (void)txn.GetRecord(0, Key("k"), &old);
+                NewObject object(txn, RowFamilyBit(RowFamily::kData), count, 0);
+                id = object.id();
+                Status status = object.Begin();
+                KeyBuffer key;
+                for (uint64_t i = 0; status == Status::kOk && i < count; ++i) {
+                  MemberRows::EncodeKey(*storage_, id, "m" + std::to_string(i), &key);
+                  status = object.Put(RowFamily::kData, key.view(), std::to_string(i));
+                }
+                if (status == Status::kOk) status = object.End();
+                std::string payload;
+                AppendRowsCount(count, &payload);
+                txn.Put(0, Key("k"), Record::Make({ValueType::kSet, Encoding::kHashtable, kNoExpire, id}, payload));
+                return status;
+              }),
+        Status::kOk);
     return id;
   }
 };
@@ -113,13 +114,14 @@ TEST_F(RowsTest, AScanDoesNotMeetRowsOfOtherObjectsThatItsVisitorPuts) {
                     [&](WriteTxn& txn) {
                       for (uint32_t i = 0; i < 5; ++i) txn.PutRow(RowFamily::kData, RowKey(900, i), "old");
                       int visited = 0;
-                      const Status status = ScanRows(txn, RowFamily::kData, RowKey(900, 0), RowKey(901, 0), order,
-                                                     [&](std::string_view, std::string_view value) {
-                                                       EXPECT_EQ(value, "old");
-                                                       txn.PutRow(RowFamily::kData, RowKey(901, static_cast<uint32_t>(visited)), "new");
-                                                       txn.PutRow(RowFamily::kData, RowKey(899, static_cast<uint32_t>(visited)), "new");
-                                                       return ++visited < 100;
-                                                     });
+                      const Status status =
+                          ScanRows(txn, RowFamily::kData, RowKey(900, 0), RowKey(901, 0), order,
+                                   [&](std::string_view, std::string_view value) {
+                                     EXPECT_EQ(value, "old");
+                                     txn.PutRow(RowFamily::kData, RowKey(901, static_cast<uint32_t>(visited)), "new");
+                                     txn.PutRow(RowFamily::kData, RowKey(899, static_cast<uint32_t>(visited)), "new");
+                                     return ++visited < 100;
+                                   });
                       EXPECT_EQ(visited, 5);
                       return status;
                     }),
