@@ -451,6 +451,7 @@ void Basalt(Facts& facts, Lines& out) {
   out.Number("write_stall_usec", s.stall_us);
   out.Number("write_delayed", s.write_delayed ? 1 : 0);
   out.Number("write_stopped", s.write_stopped ? 1 : 0);
+  out.Number("expire_overdue_milliseconds", s.expire_overdue_ms);
   out.Number("garbage_objects", s.garbage_objects);
   out.Number("garbage_rows_estimate", s.garbage_rows_estimate);
   out.Number("garbage_rows_removed", s.garbage_rows_removed);

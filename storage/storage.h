@@ -73,6 +73,7 @@ struct StorageStats {
   uint64_t wal_syncs = 0, wal_bytes = 0;
   uint64_t expired_keys = 0;  // removed because their time had come
   uint64_t expire_cycle_us = 0;
+  uint64_t expire_overdue_ms = 0;  // for how long the oldest key that the cycle has not got to has been due
   uint64_t garbage_objects = 0, garbage_rows_estimate = 0, garbage_rows_removed = 0, garbage_objects_removed = 0;
   uint64_t compactions_running = 0, compactions = 0, flushes_running = 0, write_stalls = 0, stall_us = 0;
   uint64_t flush_bytes_written = 0, compaction_bytes_read = 0, compaction_bytes_written = 0;

@@ -21,6 +21,7 @@ uint64_t TtlIndex::Run(Storage& storage, uint64_t units_max) {
   const auto started = std::chrono::steady_clock::now();
   const int64_t now_ms = storage.NowMs();
   DatabaseTable& databases = storage.impl().databases;
+  overdue_ms_.store(0, std::memory_order_relaxed);
   uint64_t removed = 0;
   for (int db = 0; db < databases.size() && removed < units_max; ++db) {
     if (paused_.load()) break;
@@ -123,6 +124,9 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
     removed += batch_units;
   }
   if (rows->Valid()) look_again_at(ToView(rows->key()));
+  if (const std::optional<TtlKey> next = ParseTtlKey(next_floor)) {
+    overdue_ms_.store(std::max(overdue_ms(), now_ms - next->expire_ms), std::memory_order_relaxed);
+  }
   if (FromRocks(rows->status(), "reading the TTL index") == Status::kOk) floor = std::move(next_floor);
   return removed;
 }

@@ -40,6 +40,8 @@ class TtlIndex {
     const std::lock_guard lock(run_mu_);
     observer_.store(observer);
   }
+  // For how long the oldest of what the last Run left has been due; 0: it left nothing.
+  int64_t overdue_ms() const { return overdue_ms_.load(std::memory_order_relaxed); }
   uint64_t cycle_us() const { return cycle_us_.load(std::memory_order_relaxed); }
 
  private:
@@ -55,6 +57,7 @@ class TtlIndex {
   std::atomic<bool> active_{true};
   std::atomic<bool> paused_{false};
   std::atomic<CommitObserver*> observer_{nullptr};
+  std::atomic<int64_t> overdue_ms_{0};
   std::atomic<uint64_t> cycle_us_{0};
 };
 
