@@ -33,6 +33,12 @@ class PageCacheTest : public StorageTest {
     ASSERT_TRUE(env_->NewRandomAccessFile(path_, &file_, rocksdb::EnvOptions()).ok());
     file_->Hint(rocksdb::RandomAccessFile::RANDOM);  // no reading ahead
     if (Read(0, 10).IsIncomplete()) GTEST_SKIP() << "this file system does not tell whether a read would wait";
+    bool emptied = false;
+    for (int round = 0; round < 50 && !emptied; ++round) {
+      Evict(path_);
+      emptied = !Read(0, 10).ok();
+    }
+    if (!emptied) GTEST_SKIP() << "the page cache of this file system cannot be emptied";
   }
 
   // Without waiting; what was read is in result_.
