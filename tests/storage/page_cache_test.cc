@@ -136,7 +136,7 @@ TEST_F(PageCacheTest, ACommandInTheFastLaneFetchesAFewRecordsNotMany) {
   ReadView view(*storage_, now_ms_, ReadTier::kMemory);
   int found = 0;
   while (found < kKeys && Find(view, "k" + std::to_string(found)) == Status::kOk) ++found;
-  EXPECT_GE(found, 16);
+  EXPECT_GT(found, 4);
   EXPECT_LT(found, 40);  // some share a block
   // The commands of a group count for themselves.
   int found_by_commands = 0;
