@@ -323,6 +323,8 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
       session.rerun.with_gate = true;
       return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, command, argv);
     case ErrorCode::kParked:
+      // What it keeps is a write of this batch: a group that RocksDB stalls needs somebody to carry it.
+      if (thread.group->HasPending()) thread.group->AddDependent(thread.group->current().replies.End());
       if (!CommitNow(thread)) return Next::kTakenOff;
       return ParkCurrent(thread, ParkKind::kBlocked, std::move(park));
     default:

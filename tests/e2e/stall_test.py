@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Writers that are faster than RocksDB's background work: it slows them down, and nothing else happens to them."""
+"""Writers that are faster than RocksDB's background work: it slows them down, and nothing else happens to them, nor to who
+waits beside them."""
 
 import threading
 
 from case import BasaltTest, main
 
 WRITERS, PIPELINE, VALUE = 16, 32, 4000
+CONSUMERS = 4
 WRITTEN_MAX = 1_500_000_000  # bytes without a stall after which the test gives up
 
 
@@ -36,8 +38,22 @@ class Stalls(BasaltTest):
         except Exception as error:  # told to the test's own thread
             self.wrong.append(error)
 
+    def poll(self, number):
+        """Reads a stream that stays empty, over and over: each wait begins with a write, of when the consumer was seen."""
+        try:
+            with self.server.client(60) as client:
+                while not self.ending.is_set():
+                    reply = client.call("XREADGROUP", "GROUP", "g", "consumer%d" % number, "BLOCK", 1, "STREAMS", "stream", ">")
+                    if reply is not None:
+                        self.wrong.append(reply)
+                        return
+        except Exception as error:
+            self.wrong.append(error)
+
     def test_writers_wait_and_lose_nothing(self):
+        self.client().call("XGROUP", "CREATE", "stream", "g", "$", "MKSTREAM")
         threads = [threading.Thread(target=self.write, args=(number,)) for number in range(WRITERS)]
+        threads += [threading.Thread(target=self.poll, args=(number,)) for number in range(CONSUMERS)]
         for thread in threads:
             thread.start()
         client = self.client(60)
