@@ -435,7 +435,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun)
+  if (status.code() == ErrorCode::kParked && !std::exchange(session.rerun.shown, true))
     ShowToMonitors(spec, argv, session, session.db);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
@@ -535,7 +535,7 @@ void CommandExecutor::Account(const Session* caller, const Command& command, std
   if (caller == nullptr) {
     if (services_.monitors.watched() && MonitorHub::Shows(spec))
       services_.monitors.Feed(spec, argv, call.db, "lua", false);
-  } else if (caller->wake == Wake::kFirstRun) {  // else it was shown when it began to wait
+  } else if (!caller->rerun.shown) {  // when it began to wait
     ShowToMonitors(spec, argv, *caller, call.db);
   }
 }
@@ -559,6 +559,16 @@ CommandExecutor::Next CommandExecutor::MoveToSlowLane(ThreadState& thread) {
   return Next::kTakenOff;
 }
 
+// Its replies stay in the batch, and nobody would know any more that they are not synced.
+bool CommandExecutor::LeftForSync(ThreadState& thread) {
+  if (!thread.group->CurrentUnsynced()) return false;
+  Session& session = SessionOf(thread.group->current());
+  session.grant.Release();
+  session.turn.Release();
+  thread.group->End(Then::kResubmit, thread.lane);
+  return true;
+}
+
 CommandExecutor::Waiting CommandExecutor::TakeWaiting(ThreadState& thread) {
   net::CommandBatch* const batch = thread.group->TakeCurrent().release();
   const net::Lane lane = thread.lane;
@@ -571,6 +581,7 @@ CommandExecutor::Waiting CommandExecutor::TakeWaiting(ThreadState& thread) {
 // Someone else holds a key. Nothing is pending and no lock is held here; the batch queues, without a thread.
 CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
   if (thread.group->txn().BlockedByGate()) return WaitForGate(thread);
+  if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).turn.Release();
   Waiting waiting = TakeWaiting(thread);
   services_.storage.locks().Wait(
@@ -584,6 +595,7 @@ CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
 }
 
 CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
+  if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).turn.Release();
   Waiting waiting = TakeWaiting(thread);
   services_.storage.gate().WhenOpen(
@@ -596,6 +608,7 @@ CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
 
 // `first`: it holds the locks of its keys already, and others wait for them.
 CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first) {
+  if (LeftForSync(thread)) return Next::kTakenOff;
   Waiting waiting = TakeWaiting(thread);
   services_.scripting.running().Wait(
       part, first,
@@ -608,6 +621,7 @@ CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningS
 }
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
+  if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
   SessionOf(thread.group->current()).turn.Release();
   net::BatchPtr batch = thread.group->TakeCurrent();

@@ -93,6 +93,8 @@ class CommandExecutor {
   bool CommitNow(ThreadState& thread);
 
   Next MoveToSlowLane(ThreadState& thread);
+  // Whether the current batch, which is about to wait, has left: a reply in it must be synced before.
+  bool LeftForSync(ThreadState& thread);
   Next WaitForKeys(ThreadState& thread);
   Next WaitForGate(ThreadState& thread);
   Next WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first);

@@ -57,6 +57,11 @@ void CommitGroup::End(Then then, net::Lane lane) {
   members_.pop_back();
 }
 
+bool CommitGroup::CurrentUnsynced() const {
+  const Member& member = members_.back();
+  return member.sequence != 0 && !services_.storage.ReplyMayLeave(member.sequence);
+}
+
 net::BatchPtr CommitGroup::TakeCurrent() {
   CHECK(!HasPending() && members_.size() == 1 && !members_.back().ended);
   net::BatchPtr batch = std::move(members_.back().batch);
@@ -125,6 +130,7 @@ void CommitGroup::Tell() {
 void CommitGroup::KeepUnsynced(uint64_t sequence) {
   const bool may_leave = services_.storage.ReplyMayLeave(sequence);
   for (const Dependent& dependent : dependents_) {
+    if (dependent.range.from == dependent.range.to) continue;
     Member& member = members_[dependent.member];
     member.sequence = sequence;
     if (!may_leave) member.committed.push_back(dependent.range);
@@ -136,7 +142,7 @@ void CommitGroup::ReplaceByError(net::CommandBatch& batch, const std::vector<Ran
   net::ReplyBuilder(&line, net::RespVersion::kResp2).Error(ErrorText(Status(status), ""));
   const std::string error = line.ToString();
   // From the last to the first, so that the earlier positions stay true. An empty range is a reply that CLIENT REPLY
-  // suppressed.
+  // suppressed, or one that comes later.
   for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
     if (range->from != range->to) batch.replies.Replace(range->from, range->to, error);
   }

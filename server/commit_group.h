@@ -41,12 +41,15 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
 
   void Begin(net::BatchPtr batch);
   net::CommandBatch& current() { return *members_.back().batch; }
-  // Reply [from, End()) of the current batch depends on the pending writes.
+  // Reply [from, End()) of the current batch depends on the pending writes. Empty: its write does, and nobody is told.
   void AddDependent(net::OutputBuffer::Position from);
   // The current batch has a reply that waits for the commit.
   bool CurrentDepends() const { return members_.back().dependents > 0; }
   void End(Then then, net::Lane lane);
-  // Takes the current batch out again, to be parked. REQUIRES: nothing pending (Commit was called).
+  // A reply of the current batch waits for the sync of a commit. Such a batch does not wait for anything else: it ends
+  // with kResubmit, and runs its next command again when they are synced.
+  bool CurrentUnsynced() const;
+  // Takes the current batch out again, to be parked. REQUIRES: nothing pending (Commit was called), !CurrentUnsynced().
   net::BatchPtr TakeCurrent();
 
   bool HasCurrent() const { return !members_.empty() && !members_.back().ended; }
@@ -77,7 +80,7 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
     Then then = Then::kReturn;
     net::Lane lane = net::Lane::kFast;
     uint32_t dependents = 0;       // replies that wait for the next commit
-    uint64_t sequence = 0;         // of the last commit it took part in; 0: none
+    uint64_t sequence = 0;         // of the last commit that one of its replies tells of; 0: none
     std::vector<Range> committed;  // replies whose write is not known to be synced
   };
   struct Dependent {
