@@ -26,12 +26,19 @@ class ClientPause {
   // Ends a pause whose time has come; called periodically.
   void Tick(int64_t now_ms);
 
+  struct InForce {
+    Scope scope = Scope::kNone;
+    int64_t until_ms = 0;  // Unix milliseconds; 0 with kNone
+  };
   // One load.
-  Scope scope(int64_t now_ms) const {
+  InForce in_force(int64_t now_ms) const {
     const uint64_t state = state_.load(std::memory_order_acquire);
-    return state == 0 || now_ms >= UntilOf(state) ? Scope::kNone : ScopeOf(state);
+    if (state == 0 || now_ms >= UntilOf(state)) return {};
+    return {ScopeOf(state), UntilOf(state)};
   }
-  int64_t until_ms() const { return UntilOf(state_.load(std::memory_order_acquire)); }
+  Scope scope(int64_t now_ms) const { return in_force(now_ms).scope; }
+  // Nothing is in force, without a look at the clock; false may also mean that the time has come.
+  bool none() const { return state_.load(std::memory_order_acquire) == 0; }
 
  private:
   static uint64_t Pack(int64_t until_ms, Scope scope) {

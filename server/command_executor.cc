@@ -3,7 +3,6 @@
 #include <glog/logging.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "net/transport.h"
@@ -162,24 +161,42 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  uint64_t flags = FlagsOf(*spec, session);
-  if (spec->actual_flags != nullptr) flags = spec->actual_flags({*spec, argv, session, services_});
+  const uint64_t flags = FlagsOfCall(*spec, argv, session);
   error = session.refusal.ok() ? CheckGates(session, *command, argv, flags) : std::exchange(session.refusal, Ok());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
   }
-  const ClientPause::Scope paused = pause_.scope(services_.storage.NowMs());
-  if (paused == ClientPause::Scope::kAll ||
-      (paused == ClientPause::Scope::kWrites && (flags & (kCmdWrite | kCmdMayReplicate)) != 0)) {
-    if (!CommitNow(thread)) return Next::kTakenOff;
-    return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = pause_.until_ms()});
-  }
+  if (const auto until_ms = PausedUntil(*spec, argv, session)) return Postpone(thread, *until_ms);
   if (session.in_multi && !spec->Has(kCmdImmediate)) {
     Queue(batch, session, *command, argv, flags);
     return Next::kAdvance;
   }
   return RunPrepared(thread, session, *command, argv);
+}
+
+uint64_t CommandExecutor::FlagsOfCall(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                      const Session& session) const {
+  return spec.actual_flags != nullptr ? spec.actual_flags({spec, argv, session, services_}) : FlagsOf(spec, session);
+}
+
+std::optional<int64_t> CommandExecutor::PausedUntil(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                                    const Session& session) const {
+  if (pause_.none()) return std::nullopt;
+  const ClientPause::InForce paused = pause_.in_force(services_.storage.NowMs());
+  const bool holds =
+      paused.scope == ClientPause::Scope::kAll || (paused.scope == ClientPause::Scope::kWrites &&
+                                                   (FlagsOfCall(spec, argv, session) & (kCmdWrite | kCmdMayReplicate)));
+  return holds ? std::optional(paused.until_ms) : std::nullopt;
+}
+
+CommandExecutor::Next CommandExecutor::Postpone(ThreadState& thread, int64_t until_ms) {
+  if (!CommitNow(thread)) return Next::kTakenOff;
+  // The end of the pause wakes all whom it finds. So whoever it did not find looks once more when he can be found.
+  const auto look_again = [this](ParkTicket ticket) {
+    if (pause_.none()) services_.parked.WakeUp(ticket, Wake::kReady);
+  };
+  return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = until_ms, .on_parked = look_again});
 }
 
 Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,

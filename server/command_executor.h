@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,13 @@ class CommandExecutor {
                     std::span<const std::string_view> argv);
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
+
+  // Of the command as it is called, and of all commands that will run.
+  uint64_t FlagsOfCall(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session) const;
+  // Unix milliseconds until which CLIENT PAUSE holds the command back, if it does.
+  std::optional<int64_t> PausedUntil(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                     const Session& session) const;
+  Next Postpone(ThreadState& thread, int64_t until_ms);
 
   // The reason to refuse a command before it runs; ok: none.
   Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
