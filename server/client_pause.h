@@ -19,8 +19,8 @@ class ClientPause {
   ClientPause(storage::Storage& storage, ParkedRegistry& parked) : storage_(storage), parked_(parked) {}
 
   // Extends or widens what is in force, as Redis does. REQUIRES: the caller has the exclusive gate closed (CLIENT
-  // PAUSE's row says so, alone and inside EXEC): the writes that were running are done, and those that wait for the
-  // gate look here again.
+  // PAUSE's row says so, alone and inside EXEC): the writes that were running are done, and whoever passes the gate
+  // afterwards looks here before it writes.
   void Pause(int64_t until_ms, Scope scope);
   void Unpause();
   // Ends a pause whose time has come; called periodically.

@@ -325,6 +325,11 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
     if (!CommitNow(thread)) return Next::kTakenOff;
     if (!LockKeys(thread, session)) return WaitForKeys(thread);
   }
+  // CLIENT PAUSE is answered when it has had the gate to itself. Whoever has passed the gate since may have looked
+  // before.
+  if (preparation.uses_txn) {
+    if (const auto until_ms = PausedUntil(*command.spec, argv, session)) return Postpone(thread, *until_ms);
+  }
   const auto from = thread.group->current().replies.End();
   ParkRequest park;
   storage::WriteTxn* txn = preparation.uses_txn ? &thread.group->txn() : nullptr;
@@ -385,6 +390,10 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   std::optional<storage::ExclusiveGate::Closed> closed;
   closed.emplace(services_.storage.gate(), std::try_to_lock);
   if (!closed->owns()) return WaitForGate(thread);
+  if (const auto until_ms = PausedUntil(*command.spec, argv, session)) {
+    closed.reset();
+    return Postpone(thread, *until_ms);
+  }
   net::CommandBatch& batch = thread.group->current();
   const auto from = batch.replies.End();
   storage::WriteTxn& txn = thread.group->txn();
