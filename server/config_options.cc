@@ -308,8 +308,9 @@ constexpr OptionSpec kRows[] = {
      .default_text = "10000",
      .section = S::kLimits,
      .field = &C::maxclients,
-     .help = "Connections at a time; further ones get an error and are closed. The server raises its file limit to "
-             "match as far as it may.",
+     .help = "Connections at a time; further ones get an error and are closed. The server raises its limit of open "
+             "files as far as it may. If that leaves too little room for the data's files, it lets fewer clients in, "
+             "and the log says how many.",
      .min = 1,
      .max = 4294967295},
     {.name = "maxmemory",

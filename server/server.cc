@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <random>
 
@@ -20,6 +22,7 @@
 #include "server/commit_effects.h"
 #include "server/config_table.h"
 #include "server/expiry_effects.h"
+#include "server/file_limit.h"
 #include "server/latency_monitor.h"
 #include "server/logging.h"
 #include "server/memory_limit.h"
@@ -105,6 +108,18 @@ int PoolThreads(const ConfigSnapshot& config) {
   return threads.fast + threads.slow + net::kStandInThreadsMax;
 }
 
+// Fewer clients than the configuration asks for, when the system does not give us files for them.
+void FitClientsToFileLimit(ConfigTable& config) {
+  const int64_t wanted = config.current().maxclients;
+  const int64_t most = std::max<int64_t>(1, ClientsWithinFileLimit(wanted, 0));
+  if (most >= wanted) return;
+  LOG(WARNING) << "maxclients is " << most << " instead of " << wanted << ": the process may open " << FileLimit()
+               << " files (ulimit -n), of which the data need their part";
+  const std::string text = std::to_string(most);
+  const Status lowered = config.Set(std::array<std::string_view, 2>{"maxclients", text}, true);
+  CHECK(lowered.ok()) << lowered.text();
+}
+
 std::string NewRunId() {
   std::random_device random;
   std::string id;
@@ -174,13 +189,20 @@ class Server::Impl {
     return true;
   }
 
-  // What CONFIG SET makes effective outside of the snapshot.
+  // What CONFIG SET makes effective outside of the snapshot, or must ask somebody for.
   void RegisterAppliers() {
     ConfigTable& config = services.config;
     tracking.SetMaxKeys(static_cast<uint64_t>(config.current().tracking_table_max_keys));
     config.OnChange({"appendfsync"}, [this](const ConfigSnapshot& next, std::string*) {
       storage->SetSyncPolicy(SyncPolicyOf(next));
       return true;
+    });
+    config.OnChange({"maxclients"}, [this](const ConfigSnapshot& next, std::string* error) {
+      const int64_t most = ClientsWithinFileLimit(next.maxclients, static_cast<int64_t>(clients.size()));
+      if (most >= next.maxclients) return true;
+      *error = "The operating system is not able to handle the specified number of clients, try with " +
+               std::to_string(most);  // Redis' words
+      return false;
     });
     config.OnChange({"maxmemory"}, [this](const ConfigSnapshot& next, std::string*) {
       memory_limit.Sample(static_cast<uint64_t>(next.maxmemory));
@@ -264,8 +286,10 @@ Server::Server() = default;
 Server::~Server() = default;
 
 std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) {
+  RaiseFileLimit(config.current().maxclients);  // tables may be many
   std::unique_ptr<storage::Storage> storage = storage::Storage::Open(StorageOptionsOf(config.current()), error);
   if (storage == nullptr) return nullptr;
+  FitClientsToFileLimit(config);
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
