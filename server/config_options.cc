@@ -111,8 +111,8 @@ constexpr OptionSpec kRows[] = {
      .default_text = "0",
      .section = S::kThreads,
      .field = &C::slow_threads,
-     .help = "Threads of the slow lane, which reads from disk, walks large values and runs KEYS and the like. 0: four, "
-             "or twice the number of cores if that is more.",
+     .help = "Threads of the slow lane, which reads from disk, walks large values and runs KEYS and the like; two at "
+             "least. 0: four, or twice the number of cores if that is more.",
      .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = 1024},

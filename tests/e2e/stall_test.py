@@ -14,6 +14,7 @@ WRITTEN_MAX = 1_500_000_000  # bytes without a stall after which the test gives 
 class Stalls(BasaltTest):
     # Small write buffers and one background thread: flushes and compactions fall behind within a second or two.
     options = {"memory": "16mb", "background-jobs": "1"}
+    swappers = 0
 
     def setUp(self):
         super().setUp()
@@ -50,10 +51,20 @@ class Stalls(BasaltTest):
         except Exception as error:
             self.wrong.append(error)
 
+    def swap(self):
+        """Closes the gate, over and over, and waits with it for the commits that are inside."""
+        try:
+            with self.server.client(60) as client:
+                while not self.ending.is_set():
+                    client.call("SWAPDB", 8, 9)
+        except Exception as error:
+            self.wrong.append(error)
+
     def test_writers_wait_and_lose_nothing(self):
         self.client().call("XGROUP", "CREATE", "stream", "g", "$", "MKSTREAM")
         threads = [threading.Thread(target=self.write, args=(number,)) for number in range(WRITERS)]
         threads += [threading.Thread(target=self.poll, args=(number,)) for number in range(CONSUMERS)]
+        threads += [threading.Thread(target=self.swap) for _ in range(self.swappers)]
         for thread in threads:
             thread.start()
         client = self.client(60)
@@ -69,6 +80,13 @@ class Stalls(BasaltTest):
         for number in range(WRITERS):
             last = self.acknowledged[number] - 1
             self.assertEqual(client.call("GET", "w:%d:%d" % (number, last % 1000)), str(last).zfill(VALUE).encode())
+
+
+class StallsWithFewThreads(Stalls):
+    """What finishes a stalled commit must not be where somebody waits for that commit."""
+
+    options = Stalls.options | {"slow-threads": "1"}
+    swappers = 2
 
 
 if __name__ == "__main__":
