@@ -172,6 +172,7 @@ void ThreadPool::Run(Lane lane_name, int thread) {
 
 std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane, bool stand_in) {
   const size_t threads = static_cast<size_t>(thread_count_[&lane - lanes_]);
+  const size_t grab_max = kGrabMax[&lane - lanes_];
   std::vector<BatchPtr> batches;
   bool wake = false;
   {
@@ -187,7 +188,7 @@ std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane, bool stand_in) {
       lane.sleeping.fetch_sub(1, std::memory_order_relaxed);
       if (lane.wakes_pending > 0) --lane.wakes_pending;
     }
-    const size_t take = std::min((lane.queue.size() + threads - 1) / threads, kGrabMax);
+    const size_t take = std::min((lane.queue.size() + threads - 1) / threads, grab_max);
     batches.reserve(take);
     const uint64_t now = MonotonicNs();
     for (size_t i = 0; i < take; ++i) {

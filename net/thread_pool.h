@@ -24,7 +24,9 @@ namespace basalt::net {
 // Owner: the Transport.
 class ThreadPool {
  public:
-  static constexpr size_t kGrabMax = 16;  // batches a thread takes at once
+  // Batches a thread takes at once. In the slow lane what is taken may run for seconds, and nothing waits behind it
+  // that another thread could run: neither batches nor, as a taken share ends before the next, replies and commits.
+  static constexpr size_t kGrabMax[kLanes] = {16, 1};
   static constexpr uint64_t kStaleNs = 50'000;
   static constexpr int kStandInsMax = kStandInThreadsMax;
 

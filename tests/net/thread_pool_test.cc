@@ -110,6 +110,24 @@ TEST(ThreadPoolTest, AThreadTakesItsShareAtMostSixteen) {
   EXPECT_GT(pool.Stats(Lane::kFast).queue_wait_ns_max, 0u);
 }
 
+TEST(ThreadPoolTest, NothingIsTakenBehindWhatMayBeLong) {
+  CountingHandler handler;
+  Gate gate;
+  std::atomic<int> begun{0};
+  handler.on_execute = [&](size_t n, Lane, int) {
+    EXPECT_EQ(n, 1u);
+    if (begun++ == 0) gate.Wait();
+  };
+  ThreadPool pool(1, 2, &handler);
+  pool.Start();
+  auto batches = Work(10);
+  pool.Submit(&batches, Lane::kSlow);
+  gate.AwaitWaiting(1);
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 9; })) << "one slow thread is held, the other is not";
+  gate.Open();
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 10; }));
+}
+
 TEST(ThreadPoolTest, ABatchMayGoToAnotherLaneWithoutACommandLeft) {
   CountingHandler handler;
   std::atomic<int> slow{0};
