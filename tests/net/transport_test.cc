@@ -197,6 +197,17 @@ TEST(TransportTest, ParkedClientsAnswerAtTheDeadlineAndReadAhead) {
   EXPECT_EQ(client.Receive(5 + 7 + 7), "*-1\r\n$1\r\na\r\n$1\r\nb\r\n");
 }
 
+TEST(TransportTest, ADeadlineCenturiesAwayIsNotNow) {
+  TestServer server;
+  server.Start();
+  TestClient waiter = server.Client(), other = server.Client();
+  ASSERT_TRUE(waiter.Send("PARK 18446744073750\r\n"));  // in nanoseconds: 2^64 and 40 ms
+  ASSERT_TRUE(Eventually([&] { return server.handler.executed == 1; }));
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(other.Ask("UNPARK\r\n", 4), ":1\r\n");
+  EXPECT_EQ(waiter.Receive(11), "+UNPARKED\r\n");
+}
+
 TEST(TransportTest, ParkedTwiceAndUnparkedByAnother) {
   TestServer server;
   server.Start();
