@@ -383,7 +383,7 @@ void WorkerThread::ArmParkTimer(Slot& slot, int64_t deadline_ms) {
         if (!slot || !slot->conn->parked()) return;
         slot->park_timer = 0;
         if (left_ms == kParkTimerMaxMs) return ArmParkTimer(*slot, deadline_ms);
-        handler_->OnParkedDeadline(slot->conn->id(), slot->conn->sequence());
+        handler_->OnParkedDeadline(slot->conn->id(), slot->conn->sequence(), deadline_ms);
       });
 }
 

@@ -23,7 +23,7 @@ class ClientHandler final : public net::RequestHandler {
   Admission OnConnect(const net::ConnInfo& info) override;
   void OnDisconnect(std::unique_ptr<net::ClientState> client, net::CloseReason reason) override;
   void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread) override;
-  void OnParkedDeadline(net::ConnId conn, uint64_t sequence) override;
+  void OnParkedDeadline(net::ConnId conn, uint64_t sequence, int64_t deadline_ms) override;
   void OnParkedHangup(net::ConnId conn, uint64_t sequence) override;
 
  private:

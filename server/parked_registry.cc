@@ -27,6 +27,7 @@ void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, Pa
                 .conn = batch->conn,
                 .sequence = batch->sequence,
                 .client_id = session.id,
+                .deadline_ms = request.deadline_ms,
                 .lane = lane,
                 .kind = kind,
                 .resubmit = std::move(request.resubmit)};
@@ -136,19 +137,21 @@ bool ParkedRegistry::Unblock(uint64_t client_id, bool with_error) {
   return Finish(ticket, with_error ? Entry::End::kUnblocked : Entry::End::kTimeout);
 }
 
-ParkTicket ParkedRegistry::FindTicket(net::ConnId conn, uint64_t sequence) const {
+ParkTicket ParkedRegistry::FindTicket(net::ConnId conn, uint64_t sequence, std::optional<int64_t> deadline_ms) const {
   std::lock_guard lock(mu_);
   auto it = by_conn_.find(conn);
-  if (it == by_conn_.end() || entries_.at(it->second).sequence != sequence) return 0;
+  if (it == by_conn_.end()) return 0;
+  const Entry& entry = entries_.at(it->second);
+  if (entry.sequence != sequence || (deadline_ms && entry.deadline_ms != *deadline_ms)) return 0;
   return it->second;
 }
 
-void ParkedRegistry::OnDeadline(net::ConnId conn, uint64_t sequence) {
-  if (ParkTicket ticket = FindTicket(conn, sequence)) Finish(ticket, Entry::End::kTimeout);
+void ParkedRegistry::OnDeadline(net::ConnId conn, uint64_t sequence, int64_t deadline_ms) {
+  if (ParkTicket ticket = FindTicket(conn, sequence, deadline_ms)) Finish(ticket, Entry::End::kTimeout);
 }
 
 void ParkedRegistry::OnHangup(net::ConnId conn, uint64_t sequence) {
-  if (ParkTicket ticket = FindTicket(conn, sequence)) Finish(ticket, Entry::End::kHangup);
+  if (ParkTicket ticket = FindTicket(conn, sequence, std::nullopt)) Finish(ticket, Entry::End::kHangup);
 }
 
 uint64_t ParkedRegistry::blocked_clients() const {

@@ -30,7 +30,7 @@ class CountingHandler : public RequestHandler {
     executed += static_cast<int>(batches.size());
     for (BatchPtr& batch : batches) batch->client.reset();
   }
-  void OnParkedDeadline(ConnId, uint64_t) override {}
+  void OnParkedDeadline(ConnId, uint64_t, int64_t) override {}
   void OnParkedHangup(ConnId, uint64_t) override {}
 };
 
