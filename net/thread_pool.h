@@ -46,8 +46,8 @@ class ThreadPool {
   // Wakes one more thread when the oldest batch of a lane waits too long already.
   void WakeIfStale(uint64_t now_ns);
 
-  // One more thread for the lane, numbered from fast_threads + slow_threads on. False: there are kStandInsMax, or the
-  // pool stops.
+  // One more thread for the lane, numbered from fast_threads + slow_threads on. False: there are kStandInsMax, the
+  // system gives no thread, or the pool stops.
   bool AddStandIn(Lane lane);
   // One stand-in of the lane is not needed any more: the next that has nothing to do ends.
   void DismissStandIn(Lane lane);

@@ -1,6 +1,9 @@
 #include "net/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -266,6 +269,24 @@ TEST(ThreadPoolTest, ThereIsALimitToStandIns) {
   EXPECT_FALSE(pool.AddStandIn(Lane::kSlow));
   pool.Stop();
   EXPECT_FALSE(pool.AddStandIn(Lane::kSlow)) << "after the end";
+}
+
+TEST(ThreadPoolTest, ThereMayBeNoThreadForAStandIn) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    CountingHandler handler;
+    ThreadPool pool(1, 1, &handler);
+    pool.Start();
+    const rlimit none{1, 1};  // processes and threads of nobody, this one included
+    if (setrlimit(RLIMIT_NPROC, &none) != 0 || setresuid(65534, 65534, 65534) != 0) _exit(2);
+    _exit(pool.AddStandIn(Lane::kSlow) ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "only root can become nobody";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace
