@@ -320,6 +320,7 @@ int Server::Run() {
   impl_->parked.DropAll();
   impl_->scripting.running().EndAll(MonotonicNs() + kScriptGraceNs);
   impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
+  impl_->storage->StopThreads();  // replies that wait for a sync go to the transport, which goes before the storage
   const storage::Status synced = impl_->storage->SyncNow();
   if (synced != storage::Status::kOk) {
     LOG(ERROR) << "The last sync before the end failed: " << storage::StatusName(synced);
