@@ -409,6 +409,26 @@ TEST(TransportTest, APortInUseIsOneClearLine) {
   EXPECT_EQ(error, "no address to listen on");
 }
 
+TEST(TransportTest, WhoRebindsWhileItStopsIsAnswered) {
+  for (int i = 0; i < 30; ++i) {
+    TestServer server;
+    server.Start();
+    std::atomic<bool> begun{false};
+    std::thread rebinds([&] {
+      std::string error;
+      bool bound = true;
+      for (int turn = 0; bound; ++turn) {
+        bound = server.transport->Rebind({turn % 2 == 0 ? "127.0.0.2" : "127.0.0.1"}, server.options.port, &error);
+        begun = true;
+      }
+      EXPECT_EQ(error, "the server is shutting down");
+    });
+    while (!begun) std::this_thread::yield();
+    server.transport->Stop(milliseconds(2000));
+    rebinds.join();
+  }
+}
+
 TEST(TransportTest, RebindsAndKeepsTheOldSocketsWhenItCannot) {
   TestServer server, other;
   server.Start();
