@@ -409,6 +409,24 @@ TEST(TransportTest, APortInUseIsOneClearLine) {
   EXPECT_EQ(error, "no address to listen on");
 }
 
+TEST(TransportTest, TwoWhoResetTheStatsTakeOffOnce) {
+  TestServer server;
+  server.Start();
+  TestClient client = server.Client();
+  std::atomic<bool> ending{false};
+  const auto reset = [&] {
+    while (!ending) server.transport->ResetStats();
+  };
+  std::thread one(reset), other(reset);
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_EQ(client.Ask("PING\r\n", 7), "+PONG\r\n");
+    ASSERT_LT(server.transport->Stats().bytes_in, uint64_t{1} << 32) << "below zero";
+  }
+  ending = true;
+  one.join();
+  other.join();
+}
+
 TEST(TransportTest, WhoRebindsWhileItStopsIsAnswered) {
   for (int i = 0; i < 30; ++i) {
     TestServer server;
