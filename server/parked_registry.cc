@@ -8,6 +8,7 @@
 #include "net/transport.h"
 #include "server/client_registry.h"
 #include "server/session.h"
+#include "server/stats.h"
 
 namespace basalt {
 
@@ -77,6 +78,19 @@ bool ParkedRegistry::Finish(ParkTicket ticket, Entry::End end) {
   return true;
 }
 
+// The command is over, with an error; what it kept between its runs goes as when it ends by itself.
+void ParkedRegistry::AnswerUnblocked(net::CommandBatch& batch) {
+  constexpr std::string_view kError = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+  Session& session = SessionOf(batch);
+  stats_.RecordError(kError);
+  if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Error(kError);
+  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
+  ++batch.next;
+  session.wake = Wake::kFirstRun;
+  session.rerun.Clear();
+  session.blocked = {};
+}
+
 void ParkedRegistry::Resume(Entry entry, Entry::End end) {
   Session& session = SessionOf(*entry.batch);
   session.info->blocked.store(false, std::memory_order_relaxed);
@@ -89,9 +103,7 @@ void ParkedRegistry::Resume(Entry entry, Entry::End end) {
       session.wake = entry.kind == ParkKind::kPostponed ? Wake::kFirstRun : Wake::kTimeout;
       break;
     case Entry::End::kUnblocked:
-      net::ReplyBuilder(&entry.batch->replies, session.resp).Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-      ++entry.batch->next;
-      session.blocked = {};
+      AnswerUnblocked(*entry.batch);
       break;
     case Entry::End::kHangup:
       entry.batch->next = static_cast<uint32_t>(entry.batch->commands.size());

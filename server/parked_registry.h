@@ -17,6 +17,7 @@ namespace basalt {
 namespace net {
 class Transport;
 }
+class Stats;
 
 // Why a batch is parked.
 enum class ParkKind : uint8_t {
@@ -28,6 +29,8 @@ enum class ParkKind : uint8_t {
 // batch out again; the others find nothing. Any thread.
 class ParkedRegistry {
  public:
+  explicit ParkedRegistry(Stats& stats) : stats_(stats) {}
+
   void SetTransport(net::Transport* transport) { transport_ = transport; }
 
   // Parks the batch, which runs its next command again in `lane` when woken. `on_parked` is called with the ticket; it
@@ -72,9 +75,11 @@ class ParkedRegistry {
   bool Finish(ParkTicket ticket, Entry::End end);
   Entry Take(ParkTicket ticket);  // REQUIRES: mu_
   void Resume(Entry entry, Entry::End end);
+  void AnswerUnblocked(net::CommandBatch& batch);
   // 0: none. `deadline_ms`: only with this one.
   ParkTicket FindTicket(net::ConnId conn, uint64_t sequence, std::optional<int64_t> deadline_ms) const;
 
+  Stats& stats_;
   net::Transport* transport_ = nullptr;
   mutable std::mutex mu_;
   // guarded by mu_:

@@ -139,6 +139,7 @@ class Server::Impl {
   Impl(Server& server, ConfigTable& config, std::unique_ptr<storage::Storage> opened)
       : storage(std::move(opened)),
         stats(commands.size()),
+        parked(stats),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
         tracking(clients),
         users(commands, config),
