@@ -130,6 +130,8 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     }
     if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
+      session.grant.Release();  // what it was handed is nobody's while it is on its way
+      session.turn.Release();
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
     }
@@ -292,7 +294,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   const PrepareInput input{spec, argv, session, services_};
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
   for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
-  if (session.rerun.with_gate) preparation.exclusive = preparation.uses_txn = true;
+  if (session.rerun.with_gate) preparation.exclusive = preparation.slow = preparation.uses_txn = true;
 
   if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
