@@ -48,7 +48,7 @@ net::ConnSettings SettingsOf(const Services& services, const Session& session) {
 }
 
 void AboutToSend(const Services& services, net::CommandBatch& batch) {
-  Session& session = static_cast<Session&>(*batch.client);
+  Session& session = SessionOf(batch);
   batch.settings = SettingsOf(services, session);
   session.pushes_held = false;
 }

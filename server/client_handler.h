@@ -10,7 +10,6 @@ namespace basalt {
 
 struct ConfigSnapshot;
 class ClientInfo;
-class ClientInfo;
 class Session;
 
 // What the transport tells upwards: clients come and go, batches are to be executed, parked ones end. Sorts each to who

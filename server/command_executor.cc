@@ -33,8 +33,6 @@ namespace {
 constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
 constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
-Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
-
 // Those of all commands that will run.
 uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
   return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
@@ -42,6 +40,10 @@ uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
 
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
+}
+
+void AddKeysOf(const Rerun& rerun, Preparation* preparation) {
+  for (const uint64_t hash : rerun.keys) preparation->keys.push_back({{}, hash});
 }
 
 bool RunsElsewhere(const Status& status) {
@@ -116,7 +118,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
   session.queue_wait_ns = batch->queue_wait_ns;
   services_.stats.RecordQueueWait(thread.lane == net::Lane::kSlow, batch->queue_wait_ns);
   thread.group->Begin(std::move(batch));
-  const uint64_t started_ns = thread.now_ns = MonotonicNs();
+  const uint64_t started_ns = thread.now_ns = net::MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
     if (UserIsStale(services_, session)) RefreshUser(services_, session);
@@ -293,7 +295,7 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   preparation.Clear();
   const PrepareInput input{spec, argv, session, services_};
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
-  for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+  AddKeysOf(session.rerun, &preparation);
   if (session.rerun.with_gate) preparation.exclusive = preparation.slow = preparation.uses_txn = true;
 
   if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
@@ -339,7 +341,7 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   switch (status.code()) {
     case ErrorCode::kNeedLocks:
       preparation.uses_txn = true;
-      for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+      AddKeysOf(session.rerun, &preparation);
       return RunOnce(thread, session, command, argv);
     case ErrorCode::kNeedSlowLane:
       return MoveToSlowLane(thread);
@@ -357,7 +359,7 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   if (txn != nullptr && thread.group->HasPending()) {
     thread.group->AddDependent(from);
     // Those who wait for a key are served before the next command sees it.
-    for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+    AddKeysOf(session.rerun, &preparation);
     thread.someone_waits = SomeoneWaits(preparation.keys);
   }
   return Next::kAdvance;
@@ -469,7 +471,7 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
   }
-  thread.now_ns = MonotonicNs();
+  thread.now_ns = net::MonotonicNs();
   FinishedCall call{.duration_ns = thread.now_ns - started_ns,
                     .keyspace_hits = context.keyspace_hits,
                     .keyspace_misses = context.keyspace_misses,
@@ -501,7 +503,7 @@ void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& se
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
                                   net::ReplyBuilder& reply, FinishedCall* call) const {
   const CommandSpec& spec = *command.spec;
-  const uint64_t started_ns = MonotonicNs();
+  const uint64_t started_ns = net::MonotonicNs();
   const auto from = reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
@@ -530,7 +532,7 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
     call->error = ErrorText(status, spec.name);
     reply.Error(call->error);
   }
-  call->ended_ns = MonotonicNs();
+  call->ended_ns = net::MonotonicNs();
   call->duration_ns = call->ended_ns - started_ns;
   call->keyspace_hits = context.keyspace_hits;
   call->keyspace_misses = context.keyspace_misses;
@@ -598,12 +600,16 @@ bool CommandExecutor::LeftForSync(ThreadState& thread) {
 }
 
 CommandExecutor::Waiting CommandExecutor::TakeWaiting(ThreadState& thread) {
+  // std::function wants to be copied; the one call owns it.
   net::CommandBatch* const batch = thread.group->TakeCurrent().release();
-  const net::Lane lane = thread.lane;
-  return {batch, lane, [batch, lane, this] {
-            SessionOf(*batch).refusal = services_.scripting.running().BusyError();
-            services_.transport->Resubmit(net::BatchPtr(batch), lane);
-          }};
+  const auto resubmit = [batch, lane = thread.lane, this] {
+    services_.transport->Resubmit(net::BatchPtr(batch), lane);
+  };
+  const auto refuse = [batch, resubmit, this] {
+    SessionOf(*batch).refusal = services_.scripting.running().BusyError();
+    resubmit();
+  };
+  return {SessionOf(*batch), resubmit, refuse};
 }
 
 // Someone else holds a key. Nothing is pending and no lock is held here; the batch queues, without a thread.
@@ -614,9 +620,9 @@ CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
   Waiting waiting = TakeWaiting(thread);
   services_.storage.locks().Wait(
       thread.preparation.keys, storage::KeyLocks::Place::kBack,
-      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](storage::KeyLocks::Grant grant) {
-        SessionOf(*batch).grant = std::move(grant);
-        transport->Resubmit(net::BatchPtr(batch), lane);
+      [&session = waiting.session, resubmit = std::move(waiting.resubmit)](storage::KeyLocks::Grant grant) {
+        session.grant = std::move(grant);
+        resubmit();
       },
       std::move(waiting.refused));
   return Next::kTakenOff;
@@ -626,11 +632,7 @@ CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
   if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).turn.Release();
   Waiting waiting = TakeWaiting(thread);
-  services_.storage.gate().WhenOpen(
-      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport] {
-        transport->Resubmit(net::BatchPtr(batch), lane);
-      },
-      std::move(waiting.refused));
+  services_.storage.gate().WhenOpen(std::move(waiting.resubmit), std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
@@ -640,9 +642,9 @@ CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningS
   Waiting waiting = TakeWaiting(thread);
   services_.scripting.running().Wait(
       part, first,
-      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](RunningScripts::Turn turn) {
-        SessionOf(*batch).turn = std::move(turn);
-        transport->Resubmit(net::BatchPtr(batch), lane);
+      [&session = waiting.session, resubmit = std::move(waiting.resubmit)](RunningScripts::Turn turn) {
+        session.turn = std::move(turn);
+        resubmit();
       },
       std::move(waiting.refused));
   return Next::kTakenOff;

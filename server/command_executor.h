@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/clock.h"
 #include "net/command_batch.h"
 #include "net/request_handler.h"
 #include "server/command_context.h"
@@ -58,7 +59,7 @@ class CommandExecutor {
   static Status OutOfMemory();
 
   // Periodically, by one thread: see HeldThreads.
-  void WatchThreads() { held_threads_.Watch(MonotonicNs()); }
+  void WatchThreads() { held_threads_.Watch(net::MonotonicNs()); }
 
  private:
   struct ThreadState;
@@ -107,11 +108,10 @@ class CommandExecutor {
   Next WaitForGate(ThreadState& thread);
   Next WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first);
   // The current batch is about to wait: what runs it again, or refuses its next command with BUSY. Exactly one of them
-  // is called.
+  // is called, once; until then its session may be given what it waits for.
   struct Waiting {
-    net::CommandBatch* batch;  // std::function wants to be copied; one call owns it
-    net::Lane lane;
-    std::function<void()> refused;
+    Session& session;
+    std::function<void()> resubmit, refused;
   };
   Waiting TakeWaiting(ThreadState& thread);
   Next ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request);

@@ -1,10 +1,10 @@
 #include "server/commit_group.h"
 
 #include <glog/logging.h>
-#include <time.h>
 
 #include <utility>
 
+#include "net/clock.h"
 #include "net/reply_builder.h"
 #include "net/transport.h"
 #include "server/client_handler.h"
@@ -24,24 +24,18 @@ constexpr uint64_t kGroupAgeMaxNs = 150'000;
 
 }  // namespace
 
-uint64_t MonotonicNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 CommitGroup::CommitGroup(const Services& services, storage::CommitObserver& observer)
     : services_(services), observer_(observer), txn_(services.storage) {
   txn_.SetExpiryListener(this);
 }
 
-CommitGroup::~CommitGroup() { CHECK(empty()) << "a commit group ends with its batches sent"; }
+CommitGroup::~CommitGroup() { CHECK(members_.empty() && ready_.empty()) << "a commit group ends with its batches sent"; }
 
 void CommitGroup::Begin(net::BatchPtr batch) { members_.push_back(Member{.batch = std::move(batch)}); }
 
 void CommitGroup::AddDependent(net::OutputBuffer::Position from) {
   Member& member = members_.back();
-  if (dependents_.empty()) pending_since_ns_ = MonotonicNs();
+  if (dependents_.empty()) pending_since_ns_ = net::MonotonicNs();
   dependents_.push_back({static_cast<uint32_t>(members_.size() - 1), {from, member.batch->replies.End()}});
   ++member.dependents;
 }

@@ -61,10 +61,6 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
   // Writes, unlocks, and sends the batches that have ended. False: RocksDB would stall; nothing has happened, and the
   // group must be carried to the slow lane.
   [[nodiscard]] bool Commit(Stall stall);
-  // Sends the batches that have ended and do not depend on a commit.
-  void FlushReady();
-
-  bool empty() const { return members_.empty() && ready_.empty(); }
   // Takes out the first batch of a stalled group, which is to carry the group to the slow lane, and puts it back there.
   // REQUIRES: all batches have ended.
   net::BatchPtr TakeCarrier();
@@ -94,6 +90,8 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
   // Delivers the outbox; what concerns one of the members itself is appended to its replies.
   void Tell();
 
+  // Sends the batches that have ended and do not depend on a commit.
+  void FlushReady();
   static void ReplaceByError(net::CommandBatch& batch, const std::vector<Range>& ranges, storage::Status status);
   void FailDependents(storage::Status status);
   void KeepUnsynced(uint64_t sequence);
@@ -108,7 +106,5 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
   std::vector<Member> ready_;
   uint64_t pending_since_ns_ = 0;
 };
-
-uint64_t MonotonicNs();
 
 }  // namespace basalt

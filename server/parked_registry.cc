@@ -12,12 +12,6 @@
 
 namespace basalt {
 
-namespace {
-
-Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
-
-}  // namespace
-
 void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, ParkRequest request) {
   Session& session = SessionOf(*batch);
   ParkTicket ticket;

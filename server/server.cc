@@ -9,6 +9,7 @@
 #include <chrono>
 #include <random>
 
+#include "net/clock.h"
 #include "net/transport.h"
 #include "server/acl/user_registry.h"
 #include "server/backup_runner.h"
@@ -247,7 +248,7 @@ class Server::Impl {
     transport->AddPeriodic(std::chrono::seconds(1), [] { SampleProcessMemory(); });  // used_memory_peak
     transport->AddPeriodic(kPeriod, [this] {
       const net::TransportStats totals = transport->Stats();
-      stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
+      stats.Sample(static_cast<int64_t>(net::MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
       tracking.Tick(storage->health() != storage::Health::kFailed);
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
@@ -319,7 +320,7 @@ int Server::Run() {
   LOG(INFO) << "Shutting down (" << (signal_number == SIGINT ? "SIGINT" : "SIGTERM or SHUTDOWN") << ")";
 
   impl_->parked.DropAll();
-  impl_->scripting.running().EndAll(MonotonicNs() + kScriptGraceNs);
+  impl_->scripting.running().EndAll(net::MonotonicNs() + kScriptGraceNs);
   impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
   impl_->storage->StopThreads();  // replies that wait for a sync go to the transport, which goes before the storage
   const storage::Status synced = impl_->storage->SyncNow();

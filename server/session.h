@@ -111,4 +111,7 @@ class Session final : public net::ClientState {
   void Publish();
 };
 
+// For the holder of the batch.
+inline Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
+
 }  // namespace basalt
