@@ -24,7 +24,7 @@ enum class Then : uint8_t {
 };
 
 // The batches whose writes one WriteTxn commits together, and which of their replies depend on it. Batches without a
-// pending write do not join: they leave as soon as they are done.
+// pending write do not join: they leave before that commit, when it begins.
 //
 // A batch is begun, run and ended; a commit may fall anywhere between two commands. If it fails, each reply that
 // depended on it becomes the error. No reply that depends on a write leaves before the write is committed and, with

@@ -346,8 +346,7 @@ constexpr OptionSpec kRows[] = {
      .default_text = "1gb",
      .section = S::kLimits,
      .field = &C::client_output_total_limit,
-     .help = "Unsent output of all clients together. Above half of it the server reads no further commands from "
-             "clients that do not read their replies; at the limit the largest are disconnected.",
+     .help = "Unsent output of all clients together; at the limit those with the most are disconnected.",
      .flags = kOptOwn,
      .min = 1 << 20,
      .max = kLongMax},
