@@ -485,7 +485,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
-    thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
+    thread.outbox.Deliver(services_, [&batch, &session](net::ConnId, std::string_view resp) {
+      batch.replies.Append(resp);
+      session.pushes_held = true;
+    });
   }
   session.Publish();
   return Ok();

@@ -11,6 +11,7 @@
 #include "server/client_tracking.h"
 #include "server/config_table.h"
 #include "server/services.h"
+#include "server/session.h"
 #include "server/status.h"
 #include "storage/storage.h"
 
@@ -29,7 +30,9 @@ CommitGroup::CommitGroup(const Services& services, storage::CommitObserver& obse
   txn_.SetExpiryListener(this);
 }
 
-CommitGroup::~CommitGroup() { CHECK(members_.empty() && ready_.empty()) << "a commit group ends with its batches sent"; }
+CommitGroup::~CommitGroup() {
+  CHECK(members_.empty() && ready_.empty()) << "a commit group ends with its batches sent";
+}
 
 void CommitGroup::Begin(net::BatchPtr batch) { members_.push_back(Member{.batch = std::move(batch)}); }
 
@@ -116,7 +119,9 @@ void CommitGroup::Tell() {
   if (outbox_.empty()) return;
   outbox_.Deliver(services_, [this](net::ConnId author, std::string_view resp) {
     for (Member& member : members_) {
-      if (member.batch->conn == author) member.batch->replies.Append(resp);
+      if (member.batch->conn != author) continue;
+      member.batch->replies.Append(resp);
+      if (!member.ended || member.then == Then::kResubmit) SessionOf(*member.batch).pushes_held = true;
     }
   });
 }
