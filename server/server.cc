@@ -229,9 +229,8 @@ class Server::Impl {
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
     });
-    config.OnChange({"requirepass"}, [this](const ConfigSnapshot& next, std::string*) {
-      users.SetDefaultPassword(next.requirepass);
-      return true;
+    config.OnChange({"requirepass"}, [this](const ConfigSnapshot& next, std::string* error) {
+      return users.SetDefaultPassword(next.requirepass, error);
     });
     config.SetUserLinesSource([this] { return users.ConfigLines(); });
     config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
