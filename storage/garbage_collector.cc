@@ -115,11 +115,6 @@ void GarbageCollector::Unprotect(uint64_t object_id, bool is_garbage) {
   Lower(object_id);
 }
 
-bool GarbageCollector::IsProtected(uint64_t object_id) const {
-  std::lock_guard lock(mu_);
-  return protected_.contains(object_id);
-}
-
 void GarbageCollector::Lower(uint64_t object_id) {
   uint64_t seen = low_water_.load();
   while (object_id < seen && !low_water_.compare_exchange_weak(seen, object_id)) {
@@ -317,7 +312,16 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
   if (at == UINT64_MAX) return true;
   KeyBuffer key;
   EncodeGarbageObjectKey(at, &key);
-  std::unique_ptr<rocksdb::Iterator> iterator = NewIterator(engine_, Family::kSys, nullptr);
+  // Both as of one moment: what is published while this pass runs still has its record in the iterator's snapshot. An
+  // object is protected before its record is written and until it is deleted, so what has one and is not protected is
+  // garbage.
+  std::unordered_set<uint64_t> kept;
+  std::unique_ptr<rocksdb::Iterator> iterator;
+  {
+    std::lock_guard lock(mu_);
+    kept = protected_;
+    iterator = NewIterator(engine_, Family::kSys, nullptr);
+  }
   rocksdb::WriteBatch batch;
   uint64_t large_objects = 0;
   uint64_t objects = 0;
@@ -343,7 +347,7 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
       floor = std::min(floor, *id);
       break;
     }
-    if (IsProtected(*id)) {
+    if (kept.contains(*id)) {
       floor = std::min(floor, *id);
       continue;
     }

@@ -66,7 +66,8 @@ class GarbageCollector {
   // Counts what is on record. REQUIRES: no one else inside.
   Status Load();
 
-  // Rows of `object_id` are being streamed under a garbage record that must not be acted upon yet.
+  // Rows of `object_id` are being streamed under a garbage record that must not be acted upon yet. From before the
+  // record is written until it has been deleted, or is to be acted upon.
   void Protect(uint64_t object_id);
   void Unprotect(uint64_t object_id, bool is_garbage);
 
@@ -93,7 +94,6 @@ class GarbageCollector {
     std::string upper;
   };
 
-  bool IsProtected(uint64_t object_id) const;
   void Lower(uint64_t object_id);
   void NoteFreed(Family family, std::string_view lower, std::string_view upper);
   // Each runs one pass and adds to *rows. False on error (logged).
@@ -119,7 +119,7 @@ class GarbageCollector {
   uint64_t floor_ = 0;                                 // guarded by run_mu_: no older record has a lower id
   std::array<std::optional<Freed>, kFamilies> freed_;  // guarded by run_mu_: one interval that has it all
 
-  mutable std::mutex mu_;
+  std::mutex mu_;
   std::unordered_set<uint64_t> protected_;  // guarded by mu_
 };
 
