@@ -421,10 +421,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
-  const bool may_expire =
-      pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
-  if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status))
+  if (view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status) &&
+      services_.storage.MayExpire()) {
     status = ErrorCode::kNeedLocks;
+  }
   *park = std::move(context.park_);
   if (RunsElsewhere(status)) {
     outbox.RollbackTo(outbox_mark);

@@ -141,7 +141,9 @@ class Storage {
   void RemoveExpired(DbIndex db, std::span<const std::string> keys);
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
-  bool expire_paused() const;
+  // Whether what has expired may be removed: not while that is paused, nor while nothing can be written. Until it may
+  // it is invisible, and there.
+  bool MayExpire() const;
   // Told about what the expire cycle removed. Set before clients arrive, and to null when they have gone, before the
   // observer ends.
   void SetExpireObserver(class CommitObserver* observer);

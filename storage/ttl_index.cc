@@ -117,7 +117,8 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
       if (done) rows->Next();  // else this hash again, in the next commit: its row may be another by then
     }
     uint64_t sequence = 0;
-    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk) {
+    // met_expired: what was met is there still, since by now nothing may expire.
+    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk || txn.met_expired()) {
       look_again_at(batch_floor);
       break;
     }
@@ -132,7 +133,7 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
 }
 
 void TtlIndex::Remove(Storage& storage, DbIndex db, std::span<const std::string> keys) {
-  if (paused_.load() || storage.impl().writes.WritesAllowed() != Status::kOk) return;
+  if (!storage.MayExpire()) return;
   const EngineUse use(storage.impl().engine.gate());
   if (!use.ok()) return;
   WriteTxn txn(storage);

@@ -91,7 +91,8 @@ class CommitObserver {
 // Reads inside see the group's own pending writes. An overlay holds the last record of each touched key, so repeated
 // writes of one key cost one row in the WriteBatch; index entries (TTL), counters and garbage records are derived at
 // commit from the first and the last record. `original` records that have expired are removed, and reported as
-// kExpired, when they are met.
+// kExpired, when they are met; while nothing may expire (Storage::MayExpire) they are only invisible, so that whoever
+// reads writes nothing.
 //
 // One holder at a time: a pool thread, or the queue of stalled commits. Reused after Commit.
 class WriteTxn : public ReadView {

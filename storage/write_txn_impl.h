@@ -175,10 +175,12 @@ class WriteTxn::Impl {
     if (expiry_listener != nullptr) expiry_listener->OnExpiryMet(entry->db, entry->key, ExpiredPart::kKey);
   }
 
-  Entry* FindForWrite(Namespace ns, const HashedKey& key) {
+  Entry* FindForWrite(Namespace ns, const HashedKey& key, int64_t now_ms) {
     Entry* entry = Find(ns, key);
     CHECK(entry != nullptr) << "a key is read in its group before it is written";
     assert(exclusive || (inside_gate && grant.Holds(KeyLocks::StripeOf(key.hash))));
+    // Left there when it was read, since nothing was to expire by itself: now it does.
+    if (entry->current != nullptr && entry->current->ExpiredAt(now_ms)) Expire(entry);
     return entry;
   }
 

@@ -439,5 +439,63 @@ TEST_F(CommitProtocolTest, ObserverHearsWhatHappenedToEachKey) {
   EXPECT_EQ(storage_->Counts(0).expires, 0u);
 }
 
+// While nothing may expire, a read under locks writes nothing; what is written replaces nothing but what had expired.
+TEST_F(CommitProtocolTest, ExpiredKeyStaysInvisibleWhileNothingMayExpire) {
+  ASSERT_EQ(Set("due", std::string(10000, 'd'), now_ms_ + 10), Status::kOk);
+  now_ms_ += 10;
+  storage_->PauseExpire(true);
+  RecordingObserver observer;
+  EXPECT_EQ(Write(
+                {"due"},
+                [&](WriteTxn& txn) {
+                  RecordPtr record;
+                  EXPECT_EQ(txn.GetRecord(0, Key("due"), &record), Status::kNotFound);
+                  EXPECT_FALSE(txn.HasPendingWrites());
+                  return Status::kOk;
+                },
+                &observer),
+            Status::kOk);
+  EXPECT_EQ(observer.seen, "");
+  EXPECT_EQ(storage_->Counts(0).expires, 1u);
+  EXPECT_EQ(Write(
+                {"due"},
+                [&](WriteTxn& txn) {
+                  RecordPtr record;
+                  EXPECT_EQ(txn.GetRecord(0, Key("due"), &record), Status::kNotFound);
+                  return StringStore::Set(txn, 0, Key("due"), "new", kNoExpire);
+                },
+                &observer),
+            Status::kOk);
+  EXPECT_EQ(observer.seen, "xdue +due ");
+  EXPECT_EQ(Get("due"), "new");
+  EXPECT_EQ(storage_->Counts(0).keys, 1u);
+  EXPECT_EQ(storage_->Counts(0).expires, 0u);
+  EXPECT_EQ(RowsIn(Family::kTtl), 0u);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), 0u);
+}
+
+// The expire cycle that is told to stop in the middle finds the rest when it may go on.
+TEST_F(CommitProtocolTest, ExpireCycleThatIsPausedLeavesNothingOut) {
+  class Pauser : public CommitObserver {
+   public:
+    explicit Pauser(Storage& storage) : storage_(storage) {}
+    void OnCommitted(std::span<const Change>) override { storage_.PauseExpire(true); }
+    void OnDatabasesReplaced(std::span<const DbIndex>) override {}
+
+   private:
+    Storage& storage_;
+  } pauser(*storage_);
+  constexpr uint64_t kKeys = 3 * TtlIndex::kBatchUnits;
+  for (uint64_t i = 0; i < kKeys; ++i) ASSERT_EQ(Set("due-" + std::to_string(i), "v", now_ms_ + 10), Status::kOk);
+  now_ms_ += 10;
+  storage_->SetExpireObserver(&pauser);
+  EXPECT_EQ(storage_->RunExpireCycle(kKeys), TtlIndex::kBatchUnits);
+  storage_->SetExpireObserver(nullptr);
+  storage_->PauseExpire(false);
+  EXPECT_EQ(storage_->RunExpireCycle(kKeys), kKeys - TtlIndex::kBatchUnits);
+  EXPECT_EQ(storage_->Counts(0).keys, 0u);
+}
+
 }  // namespace
 }  // namespace basalt::storage

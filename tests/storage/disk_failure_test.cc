@@ -148,6 +148,28 @@ TEST_F(FailedDiskTest, ReadsGoOnWhenTheReopenFailsHalfWay) {
   ExpectCounters();
 }
 
+// Writes off, reads on: also of keys whose time has come, under locks as a read behind others has them.
+TEST_F(FailedDiskTest, ExpiredKeyIsReadAsAbsentWhileWritesAreOff) {
+  ASSERT_EQ(Set("due", "1", now_ms_ + 10), Status::kOk);
+  ASSERT_EQ(Set("live", "2"), Status::kOk);
+  now_ms_ += 10;
+  fs_->Arm(FaultFs::kAppend, 1, FaultFs::Error::kIo, FaultFs::Lasts::kUntilHealed);
+  EXPECT_EQ(Set("other", "3"), Status::kIoError);
+  ASSERT_EQ(storage_->health(), Health::kFailed);
+  EXPECT_EQ(Write({"due", "live"},
+                  [&](WriteTxn& txn) {
+                    RecordPtr record;
+                    EXPECT_EQ(txn.GetRecord(0, Key("due"), &record), Status::kNotFound);
+                    EXPECT_EQ(txn.GetRecord(0, Key("live"), &record), Status::kOk);
+                    return Status::kOk;
+                  }),
+            Status::kOk);
+  fs_->Heal();
+  WaitUntilHealthy();
+  EXPECT_EQ(storage_->RunExpireCycle(10), 1u);
+  ExpectCounters();
+}
+
 TEST_F(FailedDiskTest, WatermarkWarnsThenRefusesThenResumes) {
   options_.disk_free_warn_bytes = 1000 << 20;
   options_.disk_free_stop_bytes = 100 << 20;
