@@ -412,6 +412,37 @@ TEST_F(CommitProtocolTest, GarbageStaysReadableForOlderSnapshots) {
   EXPECT_EQ(RowsIn(Family::kData), 0u);
 }
 
+// All databases are replaced by one group, which also writes: what it leaves in them is not garbage, what it does not is.
+TEST_F(CommitProtocolTest, GroupThatReplacesAllDatabasesKeepsWhatItMovedBetweenThem) {
+  storage_.reset();
+  options_.databases = 2;
+  options_.dir = dir_ + "/two";
+  Open();
+  const std::string value(10000, 'v');
+  ASSERT_EQ(Set("moved", value, kNoExpire, 1), Status::kOk);
+  ASSERT_EQ(WriteExclusive([&](WriteTxn& txn) {
+              txn.ReplaceNamespace(0);
+              EXPECT_EQ(Keyspace::Rename(txn, 1, Key("moved"), 0, Key("moved")), Status::kOk);
+              txn.ReplaceNamespace(1);
+            }),
+            Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(Get("moved", 0), value);
+  EXPECT_EQ(RowsIn(Family::kBig), 1u);
+
+  ASSERT_EQ(WriteExclusive([&](WriteTxn& txn) {
+              for (DbIndex db = 0; db < 2; ++db) txn.ReplaceNamespace(db);
+              RecordPtr old;
+              EXPECT_EQ(txn.GetRecord(0, Key("between"), &old), Status::kNotFound);
+              EXPECT_EQ(StringStore::Set(txn, 0, Key("between"), value, kNoExpire), Status::kOk);
+              for (DbIndex db = 0; db < 2; ++db) txn.ReplaceNamespace(db);
+            }),
+            Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), 0u);
+  EXPECT_EQ(RowsIn(Family::kMeta), 0u);
+}
+
 TEST_F(CommitProtocolTest, ObserverHearsWhatHappenedToEachKey) {
   ASSERT_EQ(Set("old", "1"), Status::kOk);
   ASSERT_EQ(Set("due", "1", now_ms_ + 10), Status::kOk);
