@@ -23,8 +23,9 @@ uint64_t TtlIndex::Run(Storage& storage, uint64_t units_max) {
   DatabaseTable& databases = storage.impl().databases;
   overdue_ms_.store(0, std::memory_order_relaxed);
   uint64_t removed = 0;
-  for (int db = 0; db < databases.size() && removed < units_max; ++db) {
-    if (paused_.load()) break;
+  for (int i = 0; i < databases.size() && removed < units_max && !paused_.load(); ++i) {
+    const int db = next_db_;
+    next_db_ = (db + 1) % databases.size();
     removed += RunDatabase(storage, static_cast<DbIndex>(db), now_ms, units_max - removed);
   }
   if (floors_.size() > 2 * static_cast<size_t>(databases.size())) floors_.clear();  // of name spaces that are gone

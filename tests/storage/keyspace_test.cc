@@ -169,6 +169,16 @@ TEST_F(KeyspaceTest, HundredThousandKeysDueAtOnceAreGoneAndCountedExactly) {
   EXPECT_EQ(storage_->Counts(0).expires, 1000u);
 }
 
+TEST_F(KeyspaceTest, OneDatabaseDoesNotKeepTheOthersFromExpiring) {
+  ASSERT_EQ(Set("k", "v", now_ms_ + 10, 3), Status::kOk);
+  now_ms_ += 10;
+  for (int run = 0; run < 2; ++run) {  // database 0 always has as much as one run takes
+    Fill(10, "due-" + std::to_string(run), now_ms_ - 1);
+    EXPECT_EQ(storage_->RunExpireCycle(10), 10u);
+  }
+  EXPECT_EQ(storage_->Counts(3).keys, 0u);
+}
+
 TEST_F(KeyspaceTest, BackgroundThreadExpiresWithinASecondUnlessPaused) {
   storage_.reset();
   options_.background = true;
