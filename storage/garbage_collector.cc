@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/collection.h"
 #include "storage/key_codec.h"
@@ -16,6 +17,10 @@ namespace {
 constexpr RowFamily kRowFamilies[] = {RowFamily::kBig, RowFamily::kData, RowFamily::kScore};
 constexpr uint64_t kUnknownRows = UINT32_MAX;    // more than kPointDeleteRowsMax
 constexpr uint64_t kDeadNamespaceWindow = 4096;  // records of a dead name space looked at for one batch
+// Members of collections are parts of keys: so many bytes of keys are gathered for one range of rows, and written by one
+// batch.
+constexpr size_t kKeyBytesMax = 1 << 20;
+constexpr size_t kBatchBytesMax = 1 << 20;
 
 std::unique_ptr<rocksdb::Iterator> NewIterator(Engine& engine, Family family, const rocksdb::Slice* upper) {
   rocksdb::ReadOptions options;
@@ -159,14 +164,16 @@ bool GarbageCollector::DeleteAll(Family family, std::string_view lower, std::str
     const rocksdb::Slice end = ToSlice(upper);
     std::unique_ptr<rocksdb::Iterator> iterator = NewIterator(engine_, family, &end);
     std::vector<std::string> keys;
-    for (iterator->Seek(ToSlice(lower)); iterator->Valid() && keys.size() <= kPointDeleteRowsMax; iterator->Next()) {
+    size_t bytes = 0;
+    for (iterator->Seek(ToSlice(lower));
+         iterator->Valid() && keys.size() <= kPointDeleteRowsMax && bytes <= kKeyBytesMax; iterator->Next()) {
       keys.push_back(iterator->key().ToString());
+      bytes += keys.back().size();
     }
     if (FromRocks(iterator->status(), "reading garbage") != Status::kOk) return false;
-    if (keys.size() <= kPointDeleteRowsMax) {
+    if (!iterator->Valid()) {
       for (const std::string& key : keys) batch->Delete(engine_.handle(family), key);
-      *rows += keys.size();
-      rows_removed_.fetch_add(keys.size(), std::memory_order_relaxed);
+      CountRemoved(keys.size(), rows);
       return true;
     }
   }
@@ -175,6 +182,20 @@ bool GarbageCollector::DeleteAll(Family family, std::string_view lower, std::str
   NoteFreed(family, lower, upper);
   *rows += kRangeDeleteRows;
   return true;
+}
+
+void GarbageCollector::DeleteChunks(const Garbage& garbage, rocksdb::WriteBatch* batch, uint64_t* rows) {
+  KeyBuffer key;
+  for (uint64_t chunk = 0; chunk < garbage.rows; ++chunk) {
+    EncodeChunkKey(garbage.object_id, static_cast<uint32_t>(chunk), &key);
+    batch->Delete(engine_.handle(Family::kBig), ToSlice(key.view()));
+  }
+  CountRemoved(garbage.rows, rows);
+}
+
+void GarbageCollector::CountRemoved(uint64_t removed, uint64_t* rows) {
+  *rows += removed;
+  rows_removed_.fetch_add(removed, std::memory_order_relaxed);
 }
 
 void GarbageCollector::NoteFreed(Family family, std::string_view lower, std::string_view upper) {
@@ -340,6 +361,23 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     ranges[i].reset();
     return DeleteAll(FamilyOf(kRowFamilies[i]), lower.view(), upper.view(), false, &batch, rows);
   };
+  const auto write = [&] {
+    for (int i = 0; i < 3; ++i) {
+      if (!flush_range(i)) return false;
+    }
+    if (batch.Count() == 0) return true;
+    if (!Write(&batch)) return false;
+    batch.Clear();
+    const auto subtract = [](std::atomic<uint64_t>& from, uint64_t amount) {
+      uint64_t seen = from.load();
+      while (!from.compare_exchange_weak(seen, seen - std::min(seen, amount))) {
+      }
+    };
+    objects_removed_.fetch_add(std::exchange(large_objects, 0), std::memory_order_relaxed);
+    subtract(objects_pending_, std::exchange(objects, 0));
+    subtract(rows_pending_, std::exchange(estimate, 0));
+    return true;
+  };
   for (iterator->Seek(ToSlice(key.view())); iterator->Valid(); iterator->Next()) {
     const std::optional<uint64_t> id = ParseSysNumber(SysTag::kGarbageObject, ToView(iterator->key()));
     if (!id) break;
@@ -364,6 +402,10 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
         }
         continue;
       }
+      if (kRowFamilies[i] == RowFamily::kBig) {
+        DeleteChunks(*garbage, &batch, rows);
+        continue;
+      }
       KeyBuffer lower;
       KeyBuffer upper;
       EncodeObjectBound(*id, &lower);
@@ -375,21 +417,10 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     ++objects;
     large_objects += garbage->rows > kLargeObjectRows;
     estimate += garbage->rows;
+    if (batch.GetDataSize() >= kBatchBytesMax && !write()) return false;
   }
-  if (FromRocks(iterator->status(), "reading garbage records") != Status::kOk) return false;
-  for (int i = 0; i < 3; ++i) {
-    if (!flush_range(i)) return false;
-  }
-  if (batch.Count() != 0 && !Write(&batch)) return false;
+  if (FromRocks(iterator->status(), "reading garbage records") != Status::kOk || !write()) return false;
   floor_ = floor;
-  const auto subtract = [](std::atomic<uint64_t>& from, uint64_t amount) {
-    uint64_t seen = from.load();
-    while (!from.compare_exchange_weak(seen, seen - std::min(seen, amount))) {
-    }
-  };
-  objects_removed_.fetch_add(large_objects, std::memory_order_relaxed);
-  subtract(objects_pending_, objects);
-  subtract(rows_pending_, estimate);
   return true;
 }
 

@@ -29,7 +29,7 @@ class RecordCache;
 struct Garbage {
   uint64_t object_id = 0;
   uint8_t families = 0;  // bits by RowFamily
-  uint64_t rows = 0;     // at most, as far as the header tells
+  uint64_t rows = 0;     // at most, as far as the header tells; in `big`, no chunk has this number or a higher one
 
   static constexpr uint8_t kAllFamilies = 7;
   // Of the object under a record; nullopt when it has none.
@@ -101,9 +101,13 @@ class GarbageCollector {
   bool RunDeadNamespaces(uint64_t rows_max, uint64_t* rows);
   bool RunDeadNamespace(Namespace ns, DeadNamespace dead, uint64_t rows_max, uint64_t* rows);
   bool RunObjects(uint64_t rows_max, uint64_t* rows);
-  // Deletes of all rows in [lower, upper) are added to *batch: one by one when there are at most kPointDeleteRowsMax.
+  // Deletes of all rows in [lower, upper) are added to *batch: one by one when there are at most kPointDeleteRowsMax,
+  // with keys that are not too long.
   bool DeleteAll(Family family, std::string_view lower, std::string_view upper, bool try_points,
                  rocksdb::WriteBatch* batch, uint64_t* rows);
+  // The same of the rows of a string in `big`: their keys are known, so their values are not read.
+  void DeleteChunks(const Garbage& garbage, rocksdb::WriteBatch* batch, uint64_t* rows);
+  void CountRemoved(uint64_t removed, uint64_t* rows);
   bool Write(rocksdb::WriteBatch* batch);
 
   Engine& engine_;

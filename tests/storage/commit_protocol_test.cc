@@ -1,8 +1,11 @@
 // The rules of DESIGN §5 that concern storage, each by name.
 
+#include <rocksdb/statistics.h>
+
 #include <random>
 #include <thread>
 
+#include "storage/collection.h"
 #include "storage/key_codec.h"
 #include "storage/storage_impl.h"
 #include "tests/storage/storage_fixture.h"
@@ -377,6 +380,62 @@ TEST_F(CommitProtocolTest, LargeChangeCommittedDuringAPassOfTheCollectorStays) {
   CollectGarbage();
   EXPECT_TRUE(Get("large") == value);
   EXPECT_EQ(RowsIn(Family::kBig), 80u);
+}
+
+// A string that is no more is removed by the names of its rows; they are not read for it.
+TEST_F(CommitProtocolTest, CollectorDoesNotReadTheValuesOfStrings) {
+  ASSERT_EQ(Set("s", std::string(4 << 20, 's')), Status::kOk);
+  ASSERT_EQ(storage_->Flush(), Status::kOk);
+  ASSERT_EQ(Del("s"), Status::kOk);
+  const auto bytes_read = [this] {
+    return storage_->impl().engine.statistics()->getTickerCount(rocksdb::ITER_BYTES_READ);
+  };
+  const uint64_t before = bytes_read();
+  CollectGarbage();
+  EXPECT_LT(bytes_read() - before, 10'000u);
+  EXPECT_EQ(RowsIn(Family::kBig), 0u);
+}
+
+// A string in `big` with a gap, given up: its last rows have higher numbers than it has rows.
+TEST_F(CommitProtocolTest, LargeStringWithAGapIsGivenUpWhole) {
+  const HashedKey key = Key("s");
+  ASSERT_EQ(Set("s", std::string(2 << 20, 's')), Status::kOk);
+  const uint64_t rows = RowsIn(Family::kBig);
+  EXPECT_EQ(Write({"s"},
+                  [&](WriteTxn& txn) {
+                    uint64_t length = 0;
+                    EXPECT_EQ(StringStore::SetRange(txn, 0, key, 100 << 20, std::string(9 << 20, 'e'), &length),
+                              Status::kOk);
+                    return Status::kInvalid;
+                  }),
+            Status::kInvalid);
+  EXPECT_GT(RowsIn(Family::kBig), rows);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), rows);
+}
+
+// Members are keys: of few but huge ones the collector does not gather gigabytes.
+TEST_F(CommitProtocolTest, CollectorDoesNotGatherHugeKeys) {
+  ASSERT_EQ(Write({"k"},
+                  [&](WriteTxn& txn) {
+                    RecordPtr old;
+                    (void)txn.GetRecord(0, Key("k"), &old);
+                    const uint64_t id = txn.NewObjectId();
+                    KeyBuffer lower;
+                    EncodeObjectBound(id, &lower);
+                    for (char c = 'a'; c <= 'z'; ++c) {
+                      txn.PutRow(RowFamily::kData, std::string(lower.view()) + std::string(100'000, c), "");
+                    }
+                    std::string payload;
+                    AppendRowsCount(26, &payload);
+                    txn.Put(0, Key("k"), Record::Make({ValueType::kSet, Encoding::kHashtable, kNoExpire, id}, payload));
+                    return Status::kOk;
+                  }),
+            Status::kOk);
+  ASSERT_EQ(Del("k"), Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kData), 0u);
+  EXPECT_EQ(storage_->Stats().garbage_rows_removed, 0u) << "row by row, not as a range";
 }
 
 TEST_F(CommitProtocolTest, FastLaneDoesNotWriteLargeValues) {
