@@ -29,7 +29,7 @@ class RecordCache;
 struct Garbage {
   uint64_t object_id = 0;
   uint8_t families = 0;  // bits by RowFamily
-  uint64_t rows = 0;     // at most, as far as the header tells; in `big`, no chunk has this number or a higher one
+  uint64_t rows = 0;     // at most, as far as is known; in `big`, no chunk has this number or a higher one
 
   static constexpr uint8_t kAllFamilies = 7;
   // Of the object under a record; nullopt when it has none.

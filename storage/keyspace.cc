@@ -70,21 +70,13 @@ Status CopyFamily(WriteTxn& txn, RowFamily family, uint64_t from_id, NewObject* 
   EncodeObjectBound(from_id + 1, &upper);
   Status written = Status::kOk;
   std::string copy_key;
-  std::vector<std::pair<std::string, std::string>> rows;  // small copies: a group's rows may not change during a scan
   const Status status =
       ScanRows(txn, family, lower.view(), upper.view(), [&](std::string_view key, std::string_view value) {
         copy_key.assign(key);
         PutBig64(copy_key.data(), copy->id());
-        if (copy->large()) {
-          written = copy->Put(family, copy_key, value);
-        } else {
-          rows.emplace_back(copy_key, value);
-        }
+        written = copy->Put(family, copy_key, value);
         return written == Status::kOk;
       });
-  for (const auto& [key, value] : rows) {
-    if (written == Status::kOk) written = copy->Put(family, key, value);
-  }
   return status != Status::kOk ? status : written;
 }
 

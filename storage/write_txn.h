@@ -141,6 +141,7 @@ class WriteTxn : public ReadView {
   Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) override;
   using ReadView::GetRecord;
   Status GetRow(RowFamily family, std::string_view row_key, std::string* value) override;
+  // Here a visitor may put rows that are not of the range: of another object.
   Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order, RowVisitor visit,
                   void* context) override;
   Status ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
