@@ -190,6 +190,36 @@ TEST(RdbPayloadTest, EqualMembersAreNoticedEarly) {
   }
 }
 
+// A value that makes a payload nobody could be given is not gathered to its end, whatever its form.
+TEST(RdbPayloadTest, WriterStopsAtItsLimit) {
+  const std::string text(1000, 't');
+  const std::string_view entry[] = {"field", text};
+  const auto told = [&](ValueType type, Encoding encoding) {
+    RdbWriter writer({.compress = false, .bytes_max = 100'000});
+    EXPECT_EQ(writer.Begin(type, encoding, 0), Status::kOk);
+    int count = 0;
+    Status status = Status::kOk;
+    for (; status == Status::kOk && count < 100'000; ++count) {
+      const auto number = static_cast<uint64_t>(count) + 1;
+      status = type == ValueType::kHash             ? writer.Field(std::to_string(number), text)
+               : type == ValueType::kZset           ? writer.Scored(std::to_string(number) + text, 1)
+               : type == ValueType::kStream         ? writer.Entry({number, 0}, entry)
+               : encoding == Encoding::kIntset      ? writer.Element(std::to_string(number))
+                                                    : writer.Element(text);
+    }
+    EXPECT_EQ(status, Status::kTooLarge) << TypeName(type);
+    return count;
+  };
+  EXPECT_LE(told(ValueType::kList, Encoding::kQuicklist), 101);
+  EXPECT_LE(told(ValueType::kList, Encoding::kListpack), 101);
+  EXPECT_LE(told(ValueType::kSet, Encoding::kHashtable), 101);
+  EXPECT_LE(told(ValueType::kSet, Encoding::kIntset), 12'501);
+  EXPECT_LE(told(ValueType::kHash, Encoding::kHashtable), 101);
+  EXPECT_LE(told(ValueType::kHash, Encoding::kListpack), 101);
+  EXPECT_LE(told(ValueType::kZset, Encoding::kSkiplist), 101);
+  EXPECT_LE(told(ValueType::kStream, Encoding::kStream), 101);
+}
+
 TEST(RdbPayloadTest, ListsAreCutIntoNodesAsTheSettingSays) {
   for (const int64_t setting : {-5, -2, -1, 0, 1, 3, 128}) {
     RdbWriter writer({.list_max_listpack_size = setting});
