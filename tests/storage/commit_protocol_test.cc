@@ -88,6 +88,29 @@ TEST_F(CommitProtocolTest, ViewWithASnapshotDoesNotSeeWhatIsCachedLater) {
   ASSERT_EQ(GetFrom(view, 0, Key("b"), &value), Status::kOk);  // the name spaces are of that moment too
 }
 
+// A FLUSHDB that RocksDB stalls: the fast lane does not wait for it, in the slow lane it is waited for.
+TEST_F(CommitProtocolTest, SnapshotDuringAStalledFlushdbIsTheSlowLanesWork) {
+  ASSERT_EQ(Set("a", "1"), Status::kOk);
+  DatabaseTable& databases = storage_->impl().databases;
+  databases.BeginRemap();
+  std::thread end;
+  {
+    ReadView fast(*storage_, now_ms_, ReadTier::kMemory);
+    fast.RequireSnapshot();
+    std::string value;
+    EXPECT_EQ(GetFrom(fast, 0, Key("a"), &value), Status::kIncomplete);
+    end = std::thread([&databases] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      databases.EndRemap();
+    });
+    ReadView slow(*storage_, now_ms_, ReadTier::kDisk);
+    slow.RequireSnapshot();
+    EXPECT_EQ(GetFrom(slow, 0, Key("a"), &value), Status::kOk);
+    EXPECT_EQ(value, "1");
+  }
+  end.join();
+}
+
 // ⚑ states that never existed: two keys that always change together, and a large value with its header
 TEST_F(CommitProtocolTest, ReadersSeeCommitsWholeOrNotAtAll) {
   ASSERT_EQ(Set("x", "0"), Status::kOk);
