@@ -206,8 +206,11 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
     return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
   }
-  if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
-    return Status::Message("MISCONF " + services_.storage.HealthReason());
+  if ((flags & kCmdWrite) != 0) {
+    const storage::Health health = services_.storage.health();
+    const bool makes_room = health == storage::Health::kReadOnly && (flags & kCmdOnlyRemoves) != 0;
+    if (health >= storage::Health::kReadOnly && !makes_room)
+      return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
   return Ok();
 }
@@ -240,7 +243,7 @@ void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Co
     queued.args.emplace_back(arg);
     session.queued_bytes += arg.size() + sizeof(std::string);
   }
-  session.queued_flags |= flags;
+  session.queued_flags |= flags & ~uint64_t{kCmdOnlyRemoves};  // which others in the queue may not
   session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");

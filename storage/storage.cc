@@ -227,7 +227,7 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
   int64_t pause_ms = kExpirePeriodMs;
   while (SleepFor(pause_ms)) {
     pause_ms = kExpirePeriodMs;
-    if (ttl.enabled() && writes.WritesAllowed() == Status::kOk) {
+    if (ttl.enabled() && writes.FreeingAllowed() == Status::kOk) {
       const auto started = std::chrono::steady_clock::now();
       const uint64_t removed = ttl.Run(storage, kExpireKeysPerRun);
       const auto took = std::chrono::steady_clock::now() - started;
@@ -249,7 +249,7 @@ void Storage::Impl::RunGarbageThread() {
   int idle_rounds = 0;
   while (SleepFor(pause_ms)) {
     pause_ms = kGarbagePeriodMs;
-    if (writes.WritesAllowed() != Status::kOk) continue;
+    if (writes.FreeingAllowed() != Status::kOk) continue;
     if (garbage.Run(kGarbageRowsPerRun) >= kGarbageRowsPerRun) {
       pause_ms = 10;
       idle_rounds = 0;

@@ -36,7 +36,7 @@ class Storage::Impl {
   void StopThreads();
 
   int64_t NowMs() const;
-  bool MayExpire() const { return !ttl.paused() && writes.WritesAllowed() == Status::kOk; }
+  bool MayExpire() const { return !ttl.paused() && writes.FreeingAllowed() == Status::kOk; }
   rocksdb::Env* env() const;
 
   const StorageOptions options;

@@ -188,7 +188,8 @@ class WriteTxn : public ReadView {
   void Enlist(std::shared_ptr<CommitParticipant> participant);
 
   // Writes everything as one WriteBatch. kOk: visible and in the kernel. kIncomplete: `no_slowdown` and RocksDB would
-  // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written
+  // stall; the group is unchanged and Commit may be called again (from the slow lane). kReadOnly: writes are off; while
+  // only space is low, a group that does nothing but remove is committed all the same. Any other: nothing was written
   // (kIoError: nothing can be seen; once RocksDB was reopened, it is there as a whole or not at all), cache and
   // counters are as before. Always releases the locks but for kIncomplete. *sequence: what SyncThread must cover before
   // an `appendfsync always` reply may leave.
