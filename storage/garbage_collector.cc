@@ -179,7 +179,7 @@ bool GarbageCollector::DeleteAll(Family family, std::string_view lower, std::str
   }
   batch->DeleteRange(engine_.handle(family), ToSlice(lower), ToSlice(upper));
   engine_.NoteRangeTombstones(family, 1);
-  NoteFreed(family, lower, upper);
+  freed_[static_cast<int>(family)].Add(lower, upper);
   *rows += kRangeDeleteRows;
   return true;
 }
@@ -198,29 +198,18 @@ void GarbageCollector::CountRemoved(uint64_t removed, uint64_t* rows) {
   rows_removed_.fetch_add(removed, std::memory_order_relaxed);
 }
 
-void GarbageCollector::NoteFreed(Family family, std::string_view lower, std::string_view upper) {
-  std::optional<Freed>& freed = freed_[static_cast<int>(family)];
-  if (!freed) {
-    freed = Freed{std::string(lower), std::string(upper)};
-    return;
-  }
-  if (lower < freed->lower) freed->lower = lower;
-  if (upper > freed->upper) freed->upper = upper;
-}
-
 bool GarbageCollector::CompactFreed() {
   const EngineUse use(engine_.gate());
   if (!use.ok()) return false;
   bool any = false;
   for (int i = 0; i < kFamilies; ++i) {
-    std::optional<Freed> freed;
+    KeyRanges freed;
     {
       std::lock_guard lock(run_mu_);
-      freed.swap(freed_[i]);
+      std::swap(freed, freed_[i]);
     }
-    if (!freed) continue;
-    engine_.CompactRange(static_cast<Family>(i), freed->lower, freed->upper);
-    any = true;
+    for (const auto& [lower, upper] : freed.ranges()) engine_.CompactRange(static_cast<Family>(i), lower, upper);
+    any = any || !freed.empty();
   }
   return any;
 }

@@ -13,6 +13,7 @@
 
 #include "storage/engine.h"
 #include "storage/key.h"
+#include "storage/key_ranges.h"
 #include "storage/metadata.h"
 #include "storage/read_view.h"
 #include "storage/status.h"
@@ -78,7 +79,8 @@ class GarbageCollector {
   // Removes about `rows_max` rows (a DeleteRange counts as kRangeDeleteRows); returns how many it accounts for. 0:
   // there is nothing to do.
   uint64_t Run(uint64_t rows_max);
-  // Compacts what DeleteRange has emptied since, so that the space comes back. Slow. False: nothing to do.
+  // Compacts what DeleteRange has emptied since, so that the space comes back, but not what is alive in between. Slow.
+  // False: nothing to do.
   bool CompactFreed();
 
   // Objects of up to so many rows are deleted row by row, larger ones by DeleteRange.
@@ -89,13 +91,7 @@ class GarbageCollector {
   Stats GetStats() const;
 
  private:
-  struct Freed {
-    std::string lower;
-    std::string upper;
-  };
-
   void Lower(uint64_t object_id);
-  void NoteFreed(Family family, std::string_view lower, std::string_view upper);
   // Each runs one pass and adds to *rows. False on error (logged).
   bool RunBelow(uint64_t* rows);
   bool RunDeadNamespaces(uint64_t rows_max, uint64_t* rows);
@@ -120,8 +116,8 @@ class GarbageCollector {
   std::atomic<uint64_t> low_water_{0};  // smallest id put on record since the last pass
 
   std::mutex run_mu_;
-  uint64_t floor_ = 0;                                 // guarded by run_mu_: no older record has a lower id
-  std::array<std::optional<Freed>, kFamilies> freed_;  // guarded by run_mu_: one interval that has it all
+  uint64_t floor_ = 0;                      // guarded by run_mu_: no older record has a lower id
+  std::array<KeyRanges, kFamilies> freed_;  // guarded by run_mu_: emptied by DeleteRange, to be compacted
 
   std::mutex mu_;
   std::unordered_set<uint64_t> protected_;  // guarded by mu_
