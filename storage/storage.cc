@@ -227,6 +227,7 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
   int64_t pause_ms = kExpirePeriodMs;
   while (SleepFor(pause_ms)) {
     pause_ms = kExpirePeriodMs;
+    FlushRangeTombstones();
     if (ttl.enabled() && writes.FreeingAllowed() == Status::kOk) {
       const auto started = std::chrono::steady_clock::now();
       const uint64_t removed = ttl.Run(storage, kExpireKeysPerRun);
@@ -241,6 +242,12 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
     }
     if (++rounds % 10 == 0) ttl.EstimateAverages(storage);
   }
+}
+
+// Of the expire thread: the garbage thread may be inside a compaction for long.
+void Storage::Impl::FlushRangeTombstones() {
+  const EngineUse use(engine.gate());
+  if (use.ok()) engine.FlushRangeTombstones();
 }
 
 void Storage::Impl::RunGarbageThread() {

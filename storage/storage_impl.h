@@ -71,6 +71,7 @@ class Storage::Impl {
   // The same of what was recovered; a loss that the administrator accepted is put on record.
   bool AcceptLog(SyncedMarker* marker, std::string* error) const;
   void RunExpireThread(Storage& storage);
+  void FlushRangeTombstones();
   void RunGarbageThread();
   // False when the threads are to stop.
   bool SleepFor(int64_t ms);

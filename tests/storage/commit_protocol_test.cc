@@ -525,6 +525,30 @@ TEST_F(CommitProtocolTest, GroupThatReplacesAllDatabasesKeepsWhatItMovedBetweenT
   EXPECT_EQ(RowsIn(Family::kMeta), 0u);
 }
 
+// A commit does not flush; whoever looks after it does, when there are too many range tombstones.
+TEST_F(CommitProtocolTest, RangeTombstonesAreFlushedBehindTheCommits) {
+  Engine& engine = storage_->impl().engine;
+  const auto delete_range = [&] {
+    return Write({"k"}, [](WriteTxn& txn) {
+      txn.DeleteRows(RowFamily::kData, "a", "b");
+      return Status::kOk;
+    });
+  };
+  const auto memtable_entries = [&] {
+    uint64_t entries = 0;
+    engine.db()->GetIntProperty(engine.handle(Family::kData), rocksdb::DB::Properties::kNumEntriesActiveMemTable,
+                                &entries);
+    return entries;
+  };
+  for (uint32_t i = 0; i < Engine::kRangeTombstonesMax; ++i) {
+    engine.FlushRangeTombstones();
+    ASSERT_EQ(delete_range(), Status::kOk);
+  }
+  EXPECT_EQ(memtable_entries(), Engine::kRangeTombstonesMax);
+  engine.FlushRangeTombstones();
+  EXPECT_EQ(memtable_entries(), 0u);
+}
+
 TEST_F(CommitProtocolTest, ObserverHearsWhatHappenedToEachKey) {
   ASSERT_EQ(Set("old", "1"), Status::kOk);
   ASSERT_EQ(Set("due", "1", now_ms_ + 10), Status::kOk);
