@@ -49,6 +49,8 @@ class DatabaseTable {
   Status Load(Engine& engine);
 
   int size() const { return size_; }
+  // Whether there are keys in further ones: of a server that was started with more of them, and may be again.
+  bool has_hidden_keys() const { return has_hidden_keys_; }
   Database& operator[](DbIndex db) { return databases_[db]; }
   const Database& operator[](DbIndex db) const { return databases_[db]; }
   Namespace NamespaceOf(DbIndex db) const { return databases_[db].ns.load(std::memory_order_acquire); }
@@ -98,6 +100,7 @@ class DatabaseTable {
   static constexpr int kYieldsMax = 100;
 
   const int size_;
+  bool has_hidden_keys_ = false;  // written by Load only
   std::unique_ptr<Database[]> databases_;
   std::atomic<uint64_t> version_{0};  // odd while the mapping changes
   std::atomic<uint64_t> next_object_id_{1};

@@ -258,14 +258,14 @@ class WriteTxn::Impl {
     }
   }
 
-  // Smallest id that may be in use after all databases that there are were replaced; nullopt when one was not, or when
-  // a record that this group writes owns an object: of those some may stay (moved into a database that had been
+  // Smallest id that may be in use after all databases that there are were replaced; nullopt when one was not (or is not
+  // to be seen by this server), or when a record that this group writes owns an object: of those some may stay (moved into a database that had been
   // replaced), some may not (put before it was replaced again), and the objects have to be told one by one.
   std::optional<uint64_t> GarbageBelow() const {
     const bool owners = std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
       return entry.written() && entry.current != nullptr && entry.current->header().object_id != 0;
     });
-    if (owners) return std::nullopt;
+    if (owners || storage.databases.has_hidden_keys()) return std::nullopt;
     uint64_t below = UINT64_MAX;
     for (int db = 0; db < storage.databases.size(); ++db) {
       if (!IsReplaced(storage.databases.NamespaceOf(static_cast<DbIndex>(db)))) return std::nullopt;

@@ -494,6 +494,23 @@ TEST_F(CommitProtocolTest, GarbageStaysReadableForOlderSnapshots) {
   EXPECT_EQ(RowsIn(Family::kData), 0u);
 }
 
+// FLUSHALL of a server that knows fewer databases than there are leaves the others alone, rows included.
+TEST_F(CommitProtocolTest, FlushAllKeepsDatabasesThatTheServerDoesNotShow) {
+  const std::string value(10000, 'v');
+  ASSERT_EQ(Set("hidden", value, kNoExpire, 9), Status::kOk);
+  ASSERT_EQ(Set("shown", value, kNoExpire, 3), Status::kOk);
+  options_.databases = 8;
+  Reopen();
+  ASSERT_EQ(FlushAll(), Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), 1u);
+  options_.databases = 16;
+  Reopen();
+  CollectGarbage();
+  EXPECT_EQ(Get("hidden", 9), value);
+  EXPECT_EQ(Get("shown", 3), std::nullopt);
+}
+
 // All databases are replaced by one group, which also writes: what it leaves in them is not garbage, what it does not is.
 TEST_F(CommitProtocolTest, GroupThatReplacesAllDatabasesKeepsWhatItMovedBetweenThem) {
   storage_.reset();
