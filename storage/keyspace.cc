@@ -133,7 +133,7 @@ Status Keyspace::Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t coun
                       std::vector<std::string>* expired, uint64_t* next) {
   *next = 0;
   if (cursor >= kBuckets) return Status::kOk;
-  count = std::max<uint64_t>(count, 1);
+  count = std::clamp<uint64_t>(count, 1, kBuckets / kScanWindowFactor);
   const uint64_t window = WindowOf(count * kScanWindowFactor, view.KeyCount(db));
   uint64_t looked_at = 0;
   uint64_t at = cursor;
