@@ -164,9 +164,9 @@ uint64_t DatabaseTable::NewObjectId(Engine& engine) {
   EncodeSysKey(SysTag::kNextObjectId, &key);
   char value[8];
   PutBig64(value, leased);
-  const rocksdb::Status status = engine.db()->Put(rocksdb::WriteOptions(), engine.handle(Family::kSys),
-                                                  ToSlice(key.view()), rocksdb::Slice(value, 8));
-  if (FromRocks(status, "leasing object ids") != Status::kOk) return 0;
+  rocksdb::WriteBatch lease;
+  lease.Put(engine.handle(Family::kSys), ToSlice(key.view()), rocksdb::Slice(value, 8));
+  if (FromRocks(engine.Write(rocksdb::WriteOptions(), &lease), "leasing object ids") != Status::kOk) return 0;
   leased_object_ids_.store(leased, std::memory_order_release);
   return id;
 }

@@ -160,8 +160,9 @@ bool Storage::Impl::LoadIdentity(std::string* error) {
     for (size_t at = 4 + kIdentityBytes; at < kIdentityRowBytes; at += 4) PutBig32(row.data() + at, random());
     rocksdb::WriteOptions options_synced;
     options_synced.sync = true;
-    const rocksdb::Status written =
-        engine.db()->Put(options_synced, engine.handle(Family::kSys), ToSlice(key.view()), row);
+    rocksdb::WriteBatch batch;
+    batch.Put(engine.handle(Family::kSys), ToSlice(key.view()), row);
+    const rocksdb::Status written = engine.Write(options_synced, &batch);
     if (!written.ok()) {
       *error = "cannot write to " + engine.path() + ": " + written.ToString();
       return false;

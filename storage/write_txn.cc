@@ -366,7 +366,7 @@ Status WriteTxn::BeginLargeObject(uint64_t object_id, uint8_t families, uint64_t
   assert(tier_ == ReadTier::kDisk);
   if (impl_->failed != Status::kOk) return impl_->failed;
   impl_->storage.garbage.Protect(object_id);
-  impl_->large_objects.push_back(object_id);
+  impl_->large_objects.push_back({object_id, false});
   impl_->changed = true;
   KeyBuffer key;
   EncodeGarbageObjectKey(object_id, &key);
@@ -389,6 +389,7 @@ Status WriteTxn::Impl::FlushLarge() {
   const rocksdb::Status written = storage.engine.Write(rocksdb::WriteOptions(), &large_batch);
   large_batch.Clear();
   if (!written.ok()) storage.writes.Failed("write to the log", written);
+  if (written.ok()) large_objects.back().on_disk = true;
   return FromRocks(written, "writing rows of a large object");
 }
 

@@ -96,7 +96,11 @@ class WriteTxn::Impl {
   std::vector<uint32_t> row_ranges;                           // the kDeleteRange ones
   std::vector<Garbage> garbage;
   std::vector<Remap> remaps;
-  std::vector<uint64_t> large_objects;     // rows are on disk under a protected garbage record
+  struct LargeObject {
+    uint64_t id;
+    bool on_disk;  // its garbage record is, and rows are
+  };
+  std::vector<LargeObject> large_objects;  // under a protected garbage record, the one being written at the end
   std::optional<NamespaceMap> namespaces;  // when there are remaps
   std::vector<Undo> undo;
   std::vector<Mark> marks;  // of the commands begun, the outermost first

@@ -252,6 +252,21 @@ TEST_F(RowsTest, AnObjectThatTurnsOutToBeLargeIsNotGathered) {
   txn.RollbackCommand();
 }
 
+// One that is given up before its first row is on the disk is not counted as garbage: nothing would ever count it off.
+TEST_F(RowsTest, ALargeObjectThatHasWrittenNothingIsNoGarbage) {
+  EXPECT_EQ(Write({"k"},
+                  [&](WriteTxn& txn) {
+                    NewObject object(txn, RowFamilyBit(RowFamily::kData), 100'000, 0);
+                    EXPECT_EQ(object.Begin(), Status::kOk);
+                    EXPECT_EQ(object.Put(RowFamily::kData, RowKey(object.id(), 1), "value"), Status::kOk);
+                    return Status::kInvalid;
+                  }),
+            Status::kInvalid);
+  while (storage_->RunGarbageCycle(UINT64_MAX) != 0) {
+  }
+  EXPECT_EQ(storage_->Stats().garbage_objects, 0u);
+}
+
 // Its rows are in two families; a group that is given up leaves none of them behind.
 TEST_F(RowsTest, ALargeObjectThatIsGivenUpLeavesNoRowInAnyFamily) {
   EXPECT_EQ(Write({"k"},
