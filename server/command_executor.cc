@@ -227,8 +227,11 @@ Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
     return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
   }
-  if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
-    return Status::Message("MISCONF " + services_.storage.HealthReason());
+  if ((flags & kCmdWrite) != 0) {
+    const storage::Health health = services_.storage.health();
+    const bool makes_room = health == storage::Health::kReadOnly && (flags & kCmdOnlyRemoves) != 0;
+    if (health >= storage::Health::kReadOnly && !makes_room)
+      return Status::Message("MISCONF " + services_.storage.HealthReason());
   }
   return Ok();
 }
@@ -261,7 +264,7 @@ void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Co
     queued.args.emplace_back(arg);
     session.queued_bytes += arg.size() + sizeof(std::string);
   }
-  session.queued_flags |= flags;
+  session.queued_flags |= flags & ~uint64_t{kCmdOnlyRemoves};  // which others in the queue may not
   session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
@@ -453,10 +456,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
   if (txn != nullptr) keeps_changes ? txn->EndCommand() : txn->RollbackCommand();
   // Redis removes an expired key when it is asked for. So do we, and that is a write.
-  const bool may_expire =
-      pause_.scope(now_ms) == ClientPause::Scope::kNone;  // nothing expires while clients are paused
-  if (may_expire && view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status))
+  if (view && view->met_expired() && !thread.preparation.keys.empty() && !RunsElsewhere(status) &&
+      services_.storage.MayExpire()) {
     status = ErrorCode::kNeedLocks;
+  }
   *park = std::move(context.park_);
   if (RunsElsewhere(status)) {
     outbox.RollbackTo(outbox_mark);

@@ -219,7 +219,8 @@ constexpr OptionSpec kRows[] = {
      .section = S::kDurability,
      .field = &C::disk_free_stop,
      .help = "Free space below which writes are refused with an error; reads go on, and writes resume by themselves "
-             "when there is space again.",
+             "when there is space again. Keys still expire, and what removes whole keys (DEL, UNLINK, GETDEL, FLUSHDB, "
+             "FLUSHALL) still runs, down to an eighth of it.",
      .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = kLongMax},

@@ -306,15 +306,20 @@ rocksdb::Status Engine::Flush() {
   return db_->Flush(rocksdb::FlushOptions(), handles);
 }
 
-void Engine::NoteRangeTombstones(Family family, uint32_t count) {
-  std::atomic<uint32_t>& written = range_tombstones_[static_cast<int>(family)];
-  if (written.fetch_add(count) + count < kRangeTombstonesMax || Failed()) return;
-  written.store(0);
-  rocksdb::FlushOptions options;
-  options.wait = false;
-  options.allow_write_stall = false;
-  const rocksdb::Status status = db_->Flush(options, handle(family));
-  if (!status.ok()) LOG(WARNING) << "flush of " << FamilyName(family) << ": " << status.ToString();
+void Engine::FlushRangeTombstones() {
+  for (int i = 0; i < kFamilies; ++i) {
+    const uint32_t written = range_tombstones_[i].load(std::memory_order_relaxed);
+    if (written < kRangeTombstonesMax || Failed()) continue;
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    options.allow_write_stall = false;
+    const rocksdb::Status status = db_->Flush(options, handles_[i]);
+    if (status.ok()) {
+      range_tombstones_[i].fetch_sub(written, std::memory_order_relaxed);
+    } else if (!status.IsTryAgain()) {
+      LOG_EVERY_N(WARNING, 100) << "flush of " << FamilyName(static_cast<Family>(i)) << ": " << status.ToString();
+    }
+  }
 }
 
 void Engine::CompactRange(Family family, std::string_view lower, std::string_view upper) {

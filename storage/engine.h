@@ -98,7 +98,11 @@ class Engine {
   // Told of every range tombstone written: each costs every later read of its memtable, so a column family is flushed
   // after kRangeTombstonesMax of them. (A DeleteRange and a Get cost 334 µs together at 1,000.)
   static constexpr uint32_t kRangeTombstonesMax = 100;
-  void NoteRangeTombstones(Family family, uint32_t count);
+  void NoteRangeTombstones(Family family, uint32_t count) {
+    range_tombstones_[static_cast<int>(family)].fetch_add(count, std::memory_order_relaxed);
+  }
+  // Flushes those that have so many. May wait until that would not stall writers: not for commits.
+  void FlushRangeTombstones();
 
   // Frees the space of [lower, upper) without waiting for an ordinary compaction to come by. Blocks; gives up when
   // Close or CancelCompactions is called.

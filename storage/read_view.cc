@@ -64,8 +64,13 @@ void ReadView::RequireSnapshot() {
   Storage::Impl& impl = storage_.impl();
   snapshot_ = std::make_unique<SnapshotHolder>();
   snapshot_->db = impl.engine.db();
-  impl.databases.CopyAtOneMoment(
-      &snapshot_->namespaces, [this] { snapshot_->Take(); }, [this] { snapshot_->Drop(); });
+  const auto patience =
+      tier_ == ReadTier::kMemory ? DatabaseTable::Patience::kNone : DatabaseTable::Patience::kWaits;
+  const bool taken = impl.databases.CopyAtOneMoment(
+      &snapshot_->namespaces, patience, [this] { snapshot_->Take(); }, [this] { snapshot_->Drop(); });
+  if (taken) return;
+  snapshot_.reset();
+  snapshot_failed_ = Status::kIncomplete;
 }
 
 uint64_t ReadView::snapshot_sequence() const {
