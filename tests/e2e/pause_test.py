@@ -1,52 +1,36 @@
 #!/usr/bin/python3
 """CLIENT PAUSE beside busy clients: who was held back goes on when it ends, whenever that is."""
 
-import threading
-import time
+import shutil
 
-from case import SANITIZED, BasaltTest, main
-from resp import encode
+from case import SANITIZED, BasaltTest, main, subprocess, unittest
 
-CLIENTS, ROUNDS = 8, 100 if SANITIZED else 400
+ROUNDS = 300 if SANITIZED else 1500
+REQUESTS = 50_000 if SANITIZED else 300_000
 HOUR_MS = 3_600_000
 
 
+@unittest.skipIf(shutil.which("redis-benchmark") is None, "redis-benchmark is not here")
 class Pause(BasaltTest):
     options = {"workers": "1", "pool-threads": "2"}
 
-    def setUp(self):
-        super().setUp()
-        self.ending = threading.Event()
-        self.addCleanup(self.ending.set)
-        self.wrong = []
-
-    def busy(self, number):
-        """Every request is answered, although pauses come and go; one that hangs is an error of the socket's timeout."""
-        request = b"".join(encode(("INCR", "k%d" % number)) for _ in range(8))
-        try:
-            with self.server.client(20) as client:
-                while not self.ending.is_set():
-                    client.send_raw(request)
-                    for _ in range(8):
-                        client.read()
-        except Exception as error:  # told to the test's own thread
-            self.wrong.append(error)
-
     def test_nobody_is_forgotten_when_it_ends(self):
-        threads = [threading.Thread(target=self.busy, args=(number,)) for number in range(CLIENTS)]
-        for thread in threads:
-            thread.start()
-        # An end in the same read as its beginning meets those who have just looked.
-        request = b"".join(encode(command) for command in (("CLIENT", "PAUSE", HOUR_MS, "WRITE"), ("CLIENT", "UNPAUSE")))
-        control = self.client(20)
-        for _ in range(ROUNDS):
-            control.send_raw(request)
-            self.assertEqual([control.read().plain(), control.read().plain()], ["OK", "OK"])
-            time.sleep(0.001)
-        self.ending.set()
-        for thread in threads:
-            thread.join()
-        self.assertEqual([], self.wrong)
+        """A client that is would wait for an hour."""
+        busy = subprocess.Popen(["redis-benchmark", "-p", str(self.server.port), "-t", "set", "-c", "50", "-n", str(REQUESTS), "-q"],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(busy.stdout.close)
+        self.addCleanup(busy.wait)
+        self.addCleanup(busy.kill)
+        # An end soon after its beginning meets those who have just looked.
+        control = self.client()
+        for round_ in range(ROUNDS):
+            soon = round_ % 100
+            replies = control.pipeline([("CLIENT", "PAUSE", HOUR_MS, "WRITE"), *[("PING",)] * soon, ("CLIENT", "UNPAUSE")])
+            self.assertEqual(replies, ["OK"] + ["PONG"] * soon + ["OK"])
+        try:
+            self.assertEqual(busy.wait(60), 0)
+        except subprocess.TimeoutExpired:
+            self.fail("it waits: %s clients are blocked" % self.server.info("clients")["blocked_clients"])
 
 
 if __name__ == "__main__":
