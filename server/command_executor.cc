@@ -36,6 +36,9 @@ constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
 Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
 
+// A web page, or a server talked into it, that sends HTTP: the body of such a request is read as commands.
+bool IsHttpRequest(std::string_view name) { return EqualsIgnoreCase(name, "post") || EqualsIgnoreCase(name, "host:"); }
+
 // Those of all commands that will run.
 uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
   return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
@@ -156,6 +159,13 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   net::CommandBatch& batch = thread.group->current();
   Status error;
   const Command* command = services_.commands.Resolve(argv, &error);
+  if (command == nullptr && IsHttpRequest(argv[0])) {
+    LOG_EVERY_T(WARNING, 60) << "A client sends HTTP (POST or Host:), which looks like an attempt to reach this server "
+                                "through somebody's browser. The connection from "
+                             << session.conn.peer << " is closed.";
+    session.close_after_reply = true;  // and what stands behind it is not executed
+    return Next::kAdvance;
+  }
   if (command != nullptr) error = CommandTable::CheckArity(*command->spec, argv.size());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
