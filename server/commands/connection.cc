@@ -7,6 +7,7 @@
 #include "server/command_table.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
+#include "server/commands/key_access.h"
 #include "server/monitor_hub.h"
 #include "server/pubsub.h"
 #include "server/session.h"
@@ -113,11 +114,10 @@ Status Echo(CommandContext& ctx) {
 }
 
 Status Select(CommandContext& ctx) {
-  int64_t index = 0;
-  if (!ParseInteger(ctx.arg(1), &index)) return ErrorCode::kNotInteger;
-  if (index < 0 || index >= ctx.services.storage.databases()) return ErrorCode::kDbIndex;
-  ctx.session.db = static_cast<storage::DbIndex>(index);
-  ctx.session.info->db.store(static_cast<uint32_t>(index), std::memory_order_relaxed);
+  storage::DbIndex index = 0;
+  BASALT_RETURN_IF_ERROR(ParseDb(ctx, ctx.arg(1), &index));
+  ctx.session.db = index;
+  ctx.session.info->db.store(index, std::memory_order_relaxed);
   ctx.reply.Ok();
   return Ok();
 }
