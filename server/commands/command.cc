@@ -323,7 +323,7 @@ Status List(CommandContext& ctx) {
   } else {
     return ErrorCode::kSyntax;
   }
-  ctx.reply.Set(names.size());
+  ctx.reply.Array(names.size());  // not a set, although the order means nothing
   for (const std::string_view name : names) ctx.reply.Bulk(name);
   return Ok();
 }
