@@ -248,18 +248,18 @@ std::vector<ConfigTable::NameValue> ConfigTable::Get(std::span<const std::string
   const std::lock_guard lock(mu_);
   std::vector<NameValue> found;
   std::set<std::string> names;
-  const auto add = [&](std::string name, const OptionSpec& option) {
-    if (names.insert(name).second) found.emplace_back(std::move(name), texts_[OptionIndex(option)]);
+  const auto add = [&](std::string_view name, const OptionSpec& option) {
+    if (names.insert(ToLower(name)).second) found.emplace_back(name, texts_[OptionIndex(option)]);
   };
   for (const std::string_view pattern : patterns) {
     if (pattern.find_first_of("[*?") == std::string_view::npos) {
-      if (const OptionSpec* option = FindOption(pattern)) add(ToLower(pattern), *option);
+      if (const OptionSpec* option = FindOption(pattern)) add(pattern, *option);
       continue;
     }
     for (const OptionSpec& option : Table()) {
       if (option.Has(kOptHidden)) continue;
       for (const std::string_view name : {option.name, option.alias}) {
-        if (!name.empty() && GlobMatch(pattern, name, true)) add(std::string(name), option);
+        if (!name.empty() && GlobMatch(pattern, name, true)) add(name, option);
       }
     }
   }

@@ -150,6 +150,9 @@ TEST_F(ConfigTableTest, GetUnderstandsGlobsAndAliases) {
   ConfigTable config;
   EXPECT_EQ(Get(config, "maxmemory"), "0");
   EXPECT_EQ(Get(config, "MaxMemory"), "0");
+  const std::vector<ConfigTable::NameValue> as_typed = {
+      {"MaxMemory", "0"}, {"TIMEOUT", "0"}, {"maxmemory-samples", "5"}};
+  EXPECT_EQ(config.Get(std::vector<std::string_view>{"MaxMemory", "TIMEOUT", "maxmemory", "MAXMEMORY-S*"}), as_typed);
   EXPECT_EQ(Get(config, "no-such-option"), "(0 options)");
   EXPECT_EQ(Get(config, "lua-time-limit"), "5000");
   EXPECT_EQ(Get(config, "key-load-delay"), "0") << "hidden ones answer to their name";
