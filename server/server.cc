@@ -190,6 +190,10 @@ class Server::Impl {
       storage->SetMemoryBytes(static_cast<uint64_t>(next.memory));
       return true;
     });
+    config.OnChange({"proto-max-bulk-len"}, [this](const ConfigSnapshot& next, std::string*) {
+      storage->SetStringBytesMax(static_cast<uint64_t>(next.proto_max_bulk_len));
+      return true;
+    });
     config.OnChange({"tcp-keepalive", "timeout", "client-query-buffer-limit", "client-output-total-limit"},
                     [this](const ConfigSnapshot& next, std::string*) {
                       transport->SetTunables(TunablesOf(next));
