@@ -213,7 +213,7 @@ Status CommandExecutor::OutOfMemory() {
 
 Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdDenyOom) != 0 && memory_limit_.exceeded()) return OutOfMemory();
-  if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
+  if ((flags & kCmdWrite) != 0 && services_.config.current().wants_replicas()) {
     return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
   }
   if ((flags & kCmdWrite) != 0 && services_.storage.health() >= storage::Health::kReadOnly) {
