@@ -102,6 +102,14 @@ const OptionSpec* OptionOfLine(std::string_view line) {
   return FindOption(words[0]);
 }
 
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  std::string absolute = std::filesystem::absolute(path, error).lexically_normal().string();
+  if (error) return path;
+  if (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  return absolute;
+}
+
 std::string LineFor(const OptionSpec& option, std::string_view text) {
   std::string line(option.name);
   if (option.Has(kOptMultiArg) && !text.empty()) {
@@ -249,7 +257,9 @@ std::vector<ConfigTable::NameValue> ConfigTable::Get(std::span<const std::string
   std::vector<NameValue> found;
   std::set<std::string> names;
   const auto add = [&](std::string_view name, const OptionSpec& option) {
-    if (names.insert(ToLower(name)).second) found.emplace_back(name, texts_[OptionIndex(option)]);
+    if (!names.insert(ToLower(name)).second) return;
+    const std::string& text = texts_[OptionIndex(option)];
+    found.emplace_back(name, option.Has(kOptFolder) ? AbsolutePath(text) : text);
   };
   for (const std::string_view pattern : patterns) {
     if (pattern.find_first_of("[*?") == std::string_view::npos) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -144,6 +145,20 @@ TEST_F(ConfigTableTest, MemorySizesHaveUnits) {
   }
   for (const char* text : {"", "b", "-1", "1t", "1 kb", "x", "99999999999999999999", "9223372036854775807kb"})
     EXPECT_FALSE(ParseMemory(text, &bytes)) << text;
+}
+
+TEST_F(ConfigTableTest, TheFolderIsShownAsAnAbsolutePath) {
+  ConfigTable config;
+  std::string error;
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(Get(config, "dir"), here + "/data");
+  const std::string path = Write("basalt.conf", "dir some/../place/\n");
+  ASSERT_TRUE(config.LoadFile(path, &error)) << error;
+  EXPECT_EQ(Get(config, "dir"), here + "/place");
+  EXPECT_EQ(Get(config, "di?"), here + "/place");
+  EXPECT_EQ(config.current().dir, "some/../place/");
+  EXPECT_TRUE(config.Rewrite().ok());
+  EXPECT_EQ(Read(path), "dir some/../place/\n") << "as it was written";
 }
 
 TEST_F(ConfigTableTest, GetUnderstandsGlobsAndAliases) {
