@@ -39,6 +39,17 @@ Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*bat
 // A web page, or a server talked into it, that sends HTTP: the body of such a request is read as commands.
 bool IsHttpRequest(std::string_view name) { return EqualsIgnoreCase(name, "post") || EqualsIgnoreCase(name, "host:"); }
 
+// DEBUG and what loads modules: as an option says.
+Status CheckProtected(const ConfigSnapshot& config, const Session& session, const CommandSpec& spec) {
+  const bool debug = spec.name == "debug";
+  const Permission permission = debug ? config.enable_debug_command : config.enable_module_command;
+  if (permission == Permission::kYes || (permission == Permission::kLocal && session.conn.loopback)) return Ok();
+  return Status::Message(std::string("ERR ") + (debug ? "DEBUG" : "MODULE") + " command not allowed. If the " +
+                         (debug ? "enable-debug-command" : "enable-module-command") +
+                         " option is set to \"local\", you can run it from a local connection, otherwise you need to "
+                         "set this option in the configuration file, and then restart the server.");
+}
+
 // Those of all commands that will run.
 uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
   return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
@@ -195,6 +206,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
 Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
                                    uint64_t flags) const {
   const CommandSpec& spec = *command.spec;
+  if (spec.Has(kCmdProtected)) BASALT_RETURN_IF_ERROR(CheckProtected(services_.config.current(), session, spec));
   if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth))
     return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
