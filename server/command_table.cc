@@ -283,6 +283,20 @@ uint32_t KeyFlagsOfCall(const CommandSpec& spec, std::span<const std::string_vie
   return row_flags;
 }
 
+namespace {
+
+// … AUTH password | AUTH2 username password … [KEYS key…]
+bool IsPasswordOfMigrate(std::span<const std::string_view> argv, size_t i) {
+  for (size_t option = 6; option < i && !EqualsIgnoreCase(argv[option], "keys");) {
+    const size_t secrets = EqualsIgnoreCase(argv[option], "auth") ? 1 : EqualsIgnoreCase(argv[option], "auth2") ? 2 : 0;
+    if (i <= option + secrets) return true;
+    option += 1 + secrets;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool IsRedacted(const CommandSpec& spec, std::span<const std::string_view> argv, size_t i) {
   if (spec.name == "auth") return i >= 1;
   if (spec.name == "hello") {
@@ -290,6 +304,7 @@ bool IsRedacted(const CommandSpec& spec, std::span<const std::string_view> argv,
     return (i >= 2 && EqualsIgnoreCase(argv[i - 1], "AUTH")) || (i >= 3 && EqualsIgnoreCase(argv[i - 2], "AUTH"));
   }
   if (spec.name == "acl|setuser") return i >= 2;
+  if (spec.name == "migrate") return IsPasswordOfMigrate(argv, i);
   if (spec.name == "config|set") {
     if (i < 3 || i % 2 == 0) return false;
     const OptionSpec* option = FindOption(argv[i - 1]);
