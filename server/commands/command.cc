@@ -313,12 +313,14 @@ Status ParseFilter(CommandContext& ctx, Filter* filter) {
 Status List(CommandContext& ctx) {
   std::vector<std::string_view> names;
   if (ctx.argc() == 2) {
-    for (const Command& command : ctx.services.commands.all()) names.push_back(command.name());
+    for (const Command& command : ctx.services.commands.all()) {
+      if (command.can_be_called()) names.push_back(command.name());
+    }
   } else if (ctx.argc() == 5 && EqualsIgnoreCase(ctx.arg(2), "filterby")) {
     Filter filter;
     BASALT_RETURN_IF_ERROR(ParseFilter(ctx, &filter));
     for (const Command& command : ctx.services.commands.all()) {
-      if (filter(command)) names.push_back(command.name());
+      if (command.can_be_called() && filter(command)) names.push_back(command.name());
     }
   } else {
     return ErrorCode::kSyntax;
