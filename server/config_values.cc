@@ -207,6 +207,7 @@ bool CheckMeaning(const OptionSpec& option, std::string_view text, std::string* 
                "the Redis source distribution",
            false;
   }
+  if (option.name == "tls-port" && text != "0") return *error = "TLS is not supported", false;
   if (option.name == "cluster-enabled" && text == "yes") return *error = "cluster mode is not supported", false;
   if (option.name == "replicaof" && !text.empty()) return *error = "replication is not supported", false;
   if (option.name == "daemonize" && text == "yes")

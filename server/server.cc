@@ -237,7 +237,7 @@ class Server::Impl {
   }
 
   std::unique_ptr<storage::Storage> storage;
-  const CommandTable commands;
+  CommandTable commands;
   ClientRegistry clients;
   Stats stats;
   SlowLog slowlog;
@@ -273,6 +273,12 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
+  for (const ConfigTable::Renaming& renaming : config.renamings()) {
+    std::string reason;
+    if (impl.commands.Rename(renaming.name, renaming.new_name, &reason)) continue;
+    *error = renaming.where + ": rename-command: " + reason;
+    return nullptr;
+  }
   impl.storage->SetExpireObserver(&impl.expiry_effects);
   if (!impl.users.LoadAtStart(error)) return nullptr;
   if (const storage::Status loaded = impl.scripting.functions().Load(*impl.storage); loaded != storage::Status::kOk) {
