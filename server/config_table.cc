@@ -345,7 +345,7 @@ Status ConfigTable::Set(std::span<const std::string_view> name_values, bool loca
     std::string& text = next[OptionIndex(*options[i])];
     std::string error;
     if (!ParseOption(*options[i], WordsOf(*options[i], name_values[2 * i + 1]), text, &text, &error))
-      return fail(options[i]->name, error);
+      return fail(ToLower(name_values[2 * i]), error);  // the alias, if that is how it was called
   }
   auto snapshot = MakeSnapshot(next);
   std::string_view blamed;
