@@ -1,6 +1,9 @@
 #include "server/client_registry.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "server/watch_table.h"
 
 namespace basalt {
 
@@ -19,6 +22,16 @@ void ClientInfo::ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_
   pattern_subscriptions.store(patterns, kRelaxed);
   shard_subscriptions.store(shard_channels, kRelaxed);
   subscription_bytes.store(bytes, kRelaxed);
+}
+
+void ClientInfo::ShowWatch(std::shared_ptr<const WatchToken> watch) {
+  std::lock_guard lock(mu_);
+  watch_ = std::move(watch);
+}
+
+bool ClientInfo::watch_broken() const {
+  std::lock_guard lock(mu_);
+  return watch_ != nullptr && watch_->dirty();
 }
 
 std::string ClientInfo::name() const {

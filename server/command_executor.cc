@@ -170,6 +170,7 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   net::CommandBatch& batch = thread.group->current();
   Status error;
   const Command* command = services_.commands.Resolve(argv, &error);
+  session.info->last_command.store(command != nullptr ? command->spec->name.data() : "NULL", std::memory_order_relaxed);
   if (command == nullptr && IsHttpRequest(argv[0])) {
     LOG_EVERY_T(WARNING, 60) << "A client sends HTTP (POST or Host:), which looks like an attempt to reach this server "
                                 "through somebody's browser. The connection from "
@@ -241,6 +242,7 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
   if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
+    session.info->ShowWatch(nullptr);
     session.DiscardTransaction();
     ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session,
                    session.db);  // that the transaction has ended
@@ -412,7 +414,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
   const auto from = batch.replies.End();
-  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;

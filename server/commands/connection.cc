@@ -134,7 +134,7 @@ Status Reset(CommandContext& ctx) {
   session.DiscardTransaction();
   ctx.services.watches.Forget(session.watch);
   ctx.services.pubsub.Forget(session);
-  info.watched_keys = 0;
+  info.ShowWatch(nullptr);
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
   session.no_evict = session.no_touch = false;
