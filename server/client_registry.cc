@@ -94,6 +94,17 @@ std::vector<std::shared_ptr<ClientInfo>> ClientRegistry::All() const {
   return all;
 }
 
+ClientRegistry::LargestBuffers ClientRegistry::Largest() const {
+  LargestBuffers largest;
+  std::lock_guard lock(mu_);
+  for (const auto& [id, client] : clients_) {
+    if (client->conn.counters == nullptr) continue;
+    largest.input = std::max<uint64_t>(largest.input, client->conn.counters->query_buffer_bytes);
+    largest.output = std::max<uint64_t>(largest.output, client->conn.counters->output_pending_bytes);
+  }
+  return largest;
+}
+
 size_t ClientRegistry::size() const {
   std::lock_guard lock(mu_);
   return clients_.size();

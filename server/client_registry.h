@@ -72,6 +72,11 @@ class ClientRegistry {
   std::shared_ptr<ClientInfo> Find(uint64_t id) const;
   std::vector<std::shared_ptr<ClientInfo>> All() const;  // by ascending id
   size_t size() const;
+  // Bytes of the longest query buffer and of the largest unsent output there are.
+  struct LargestBuffers {
+    uint64_t input = 0, output = 0;
+  };
+  LargestBuffers Largest() const;
 
  private:
   std::atomic<uint64_t> next_id_{1};
