@@ -75,7 +75,7 @@ Status Shutdown(CommandContext& ctx) {
     else
       return ErrorCode::kSyntax;
   }
-  if ((abort && ctx.argc() > 2) || (save && no_save)) return ErrorCode::kSyntax;
+  if ((abort && (save || no_save || now || force)) || (save && no_save)) return ErrorCode::kSyntax;
   if (abort) return Status::Message("ERR No shutdown in progress.");
   if (!now && ctx.deny_blocking)
     return Status::Message("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client");
@@ -91,11 +91,10 @@ Status Shutdown(CommandContext& ctx) {
 
 Status Monitor(CommandContext& ctx) {
   if (ctx.deny_blocking) return Status::Message("ERR MONITOR isn't allowed for DENY BLOCKING client");
-  if (!ctx.session.monitor) {
-    ctx.session.monitor = true;
-    ctx.session.info->monitor.store(true, std::memory_order_relaxed);
-    ctx.services.monitors.Add(ctx.session.conn.id);
-  }
+  if (ctx.session.monitor) return Ok();  // it is one already: no reply at all
+  ctx.session.monitor = true;
+  ctx.session.info->monitor.store(true, std::memory_order_relaxed);
+  ctx.services.monitors.Add(ctx.session.conn.id);
   ctx.reply.Ok();
   return Ok();
 }
