@@ -95,6 +95,9 @@ Status Hello(CommandContext& ctx) {
 
 Status Ping(CommandContext& ctx) {
   if (ctx.argc() > 2) return Status::Message("ERR wrong number of arguments for 'ping' command");
+  // Who asks whether the server is well is told that it takes no writes.
+  if (ctx.services.storage.health() >= storage::Health::kReadOnly)
+    return Status::Message("MISCONF " + ctx.services.storage.HealthReason());
   // A subscriber on RESP2 gets the answer in the form of a message.
   if (ctx.session.info->subscribed() && ctx.session.resp == net::RespVersion::kResp2) {
     ctx.reply.Array(2);

@@ -251,9 +251,16 @@ Status FunctionList(CommandContext& ctx) {
 }
 
 Status FunctionStats(CommandContext& ctx) {
+  const uint64_t now_ns = net::MonotonicNs();
+  const RunningScripts& scripts = ctx.services.scripting.running();
+  const auto running = scripts.Longest(ScriptKind::kFunction, now_ns);
+  // As Redis: a script that is no function and has no end is a matter for SCRIPT KILL.
+  if (!running) {
+    if (const auto script = scripts.Longest(ScriptKind::kEval, now_ns); script && script->overdue)
+      return ErrorCode::kBusyScript;
+  }
   ctx.reply.Map(2);
   ctx.reply.Bulk("running_script");
-  const auto running = ctx.services.scripting.running().Longest(ScriptKind::kFunction, net::MonotonicNs());
   if (running) {
     ctx.reply.Map(3);
     ctx.reply.Bulk("name");

@@ -137,6 +137,38 @@ class Refusals(BasaltTest):
         self.assertIn("no_such_option", output)
 
 
+class Full(BasaltTest):
+    """A disk without the space that disk-free-stop keeps free."""
+
+    def setUp(self):
+        super().setUp()
+        self.full = self.start({"disk-free-stop": "1000000gb"}, "full", wait=False)
+        self.full.spawn()
+
+    def test_writes_and_ping_are_refused_and_reads_are_not(self):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                client = self.client(server=self.full)
+                if isinstance(self.outcome(client, "SET", "k", "v"), RespError):
+                    break
+            except OSError:
+                pass
+            self.assertLess(time.monotonic(), deadline, "it does not start, or takes writes")
+            time.sleep(0.05)
+        for command in (("SET", "k", "v"), ("PING",), ("PING", "x")):
+            with self.assertRaisesRegex(RespError, "^MISCONF "):
+                client.call(*command)
+        self.assertIsNone(client.call("GET", "none"))
+
+    @staticmethod
+    def outcome(client, *command):
+        try:
+            return client.call(*command)
+        except RespError as error:
+            return error
+
+
 class Renamed(BasaltTest):
     """rename-command: hardened installations take commands away, or give them names that only some know."""
 
