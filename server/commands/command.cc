@@ -81,7 +81,11 @@ void WriteUnknownSpec(net::ReplyBuilder& reply) {
 }
 
 void WriteKeySpec(net::ReplyBuilder& reply, const KeySpec& key) {
-  reply.Map(3);
+  reply.Map(key.notes.empty() ? 3 : 4);
+  if (!key.notes.empty()) {
+    reply.Bulk("notes");
+    reply.Bulk(key.notes);
+  }
   reply.Bulk("flags");
   WriteKeyFlags(reply, key.flags);
   reply.Bulk("begin_search");

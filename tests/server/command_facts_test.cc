@@ -207,6 +207,18 @@ TEST(CommandFacts, ArgumentsHaveTheStructureThatRedisDocuments) {
   }
 }
 
+TEST(CommandFacts, KeySpecsHaveNotesWhereThoseOfRedisDo) {
+  const std::set<std::string> kNoted = {"bitfield/0", "eval/0", "eval_ro/0", "fcall/0", "fcall_ro/0", "getex/0",
+                                        "pfcount/0",  "set/0",  "sort/1",    "sort/2",  "sort_ro/1",  "xadd/0"};
+  std::set<std::string> noted;
+  for (const Command& command : Table().all()) {
+    for (size_t i = 0; i < command.spec->keys.size(); ++i) {
+      if (!command.spec->keys[i].notes.empty()) noted.insert(std::string(command.name()) + "/" + std::to_string(i));
+    }
+  }
+  EXPECT_EQ(noted, kNoted);
+}
+
 TEST(CommandFacts, EveryRowIsComplete) {
   for (const Command& command : Table().all()) {
     const CommandSpec& spec = *command.spec;
