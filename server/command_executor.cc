@@ -258,14 +258,17 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
 
 void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Command& command,
                             std::span<const std::string_view> argv, uint64_t flags) const {
-  QueuedCommand queued{.command = &command, .args = {}};
-  queued.args.reserve(argv.size());
-  for (std::string_view arg : argv) {
-    queued.args.emplace_back(arg);
-    session.queued_bytes += arg.size() + sizeof(std::string);
+  const bool doomed = session.dirty_exec || (session.watch != nullptr && session.watch->dirty());
+  if (!doomed) {  // else EXEC will not run it
+    QueuedCommand queued{.command = &command, .args = {}};
+    queued.args.reserve(argv.size());
+    for (std::string_view arg : argv) {
+      queued.args.emplace_back(arg);
+      session.queued_bytes += arg.size() + sizeof(std::string);
+    }
+    session.queued_flags |= flags;
+    session.queued.push_back(std::move(queued));
   }
-  session.queued_flags |= flags;
-  session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
