@@ -349,6 +349,7 @@ bool ParseOption(const OptionSpec& option, std::span<const std::string_view> wor
       break;
     case OptionType::kStringList:
       *text = Join(words);
+      if (option.name == "replicaof" && EqualsNoCase(*text, "no one")) text->clear();
       break;
     case OptionType::kOutputLimits: {
       OutputLimits limits = {};

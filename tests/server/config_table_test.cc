@@ -314,6 +314,7 @@ TEST_F(ConfigTableTest, WhatRedisReadsIsRead) {
                                                    "save \"900 1\"\nsave '300 10'\n"
                                                    "client-output-buffer-limit \"normal 1mb 0 0\"\n"
                                                    "oom-score-adj-values \"0 100 700\"\n"
+                                                   "replicaof NO ONE\n"
                                                    "rename-command FLUSHALL \"\"\nrename-command config b840fc02\n");
   ConfigTable config;
   std::string error;
@@ -329,7 +330,8 @@ TEST_F(ConfigTableTest, WhatRedisReadsIsRead) {
   EXPECT_EQ(config.renamings()[0].name, "FLUSHALL");
   EXPECT_EQ(config.renamings()[0].new_name, "");
   EXPECT_EQ(config.renamings()[1].new_name, "b840fc02");
-  EXPECT_EQ(config.renamings()[1].where, path + ":17");
+  EXPECT_EQ(config.renamings()[1].where, path + ":18");
+  EXPECT_EQ(Get(config, "replicaof"), "");
   const std::string before = Read(path);
   EXPECT_TRUE(config.Rewrite().ok());
   EXPECT_EQ(Read(path), before) << "CONFIG REWRITE keeps what is no option";
@@ -343,6 +345,7 @@ TEST_F(ConfigTableTest, BadLinesAreNamed) {
   EXPECT_EQ(LoadError("port 1 2\n"), "bad.conf:1: port: wrong number of arguments");
   EXPECT_EQ(LoadError("requirepass \"x\n"), "bad.conf:1: unbalanced quotes");
   EXPECT_EQ(LoadError("tls-port 6380\n"), "bad.conf:1: tls-port: TLS is not supported");
+  EXPECT_EQ(LoadError("slaveof 10.0.0.1 6379\n"), "bad.conf:1: slaveof: replication is not supported");
   EXPECT_EQ(LoadError("loadmodule /lib/x.so\n"), "bad.conf:1: loadmodule: Basalt loads no modules");
   EXPECT_EQ(LoadError("rename-command FLUSHALL\n"), "bad.conf:1: rename-command: wrong number of arguments");
   EXPECT_EQ(LoadError("save \"900\"\n"), "bad.conf:1: save: Invalid save parameters");
