@@ -52,6 +52,7 @@ enum CommandFlag : uint64_t {
   kCmdForSubscribers = 1ull << 40,  // a RESP2 connection with subscriptions may send it
   kCmdAfterPushes =
       1ull << 41,  // it ends pushes or changes their form (UNSUBSCRIBE, HELLO): those that are held are sent first
+  kCmdOnlyRemoves = 1ull << 42,  // whole keys, and writes nothing else: it runs while the disk is nearly full (DEL)
 };
 
 enum class CommandGroup : uint8_t {

@@ -22,6 +22,39 @@ Status ReadNumber(Engine& engine, const KeyBuffer& key, size_t bytes, uint64_t* 
   return Status::kOk;
 }
 
+// Zeros when there is no row. kCorruption.
+Status ReadCounts(Engine& engine, Namespace ns, CountsDelta* counts) {
+  KeyBuffer key;
+  EncodeCountsKey(ns, &key);
+  std::string value;
+  const rocksdb::Status read =
+      engine.db()->Get(rocksdb::ReadOptions(), engine.handle(Family::kSys), ToSlice(key.view()), &value);
+  *counts = {};
+  if (read.IsNotFound()) return Status::kOk;
+  if (!read.ok()) return FromRocks(read, "reading counters");
+  const std::optional<CountsDelta> parsed = ParseCounts(value);
+  if (!parsed) return Status::kCorruption;
+  *counts = *parsed;
+  return Status::kOk;
+}
+
+// Whether a database with this number or a higher one holds keys.
+Status FindKeysFrom(Engine& engine, int first, bool* found) {
+  *found = false;
+  KeyBuffer key;
+  EncodeDatabaseKey(static_cast<DbIndex>(first), &key);
+  const std::unique_ptr<rocksdb::Iterator> row(
+      engine.db()->NewIterator(rocksdb::ReadOptions(), engine.handle(Family::kSys)));
+  for (row->Seek(ToSlice(key.view())); row->Valid() && row->key()[0] == key.view()[0] && !*found; row->Next()) {
+    CountsDelta counts;
+    if (row->value().size() != 4) return Status::kCorruption;
+    const Status status = ReadCounts(engine, GetBig32(row->value().data()), &counts);
+    if (status != Status::kOk) return status;
+    *found = counts.keys != 0;
+  }
+  return FromRocks(row->status(), "reading sys");
+}
+
 }  // namespace
 
 void NamespaceMap::Set(DbIndex db, Namespace ns) {
@@ -52,6 +85,9 @@ Status DatabaseTable::Load(Engine& engine) {
   if (status != Status::kOk && status != Status::kNotFound) return status;
   next_namespace_.store(status == Status::kOk ? static_cast<Namespace>(number) : 1);
 
+  status = FindKeysFrom(engine, size_, &has_hidden_keys_);
+  if (status != Status::kOk) return status;
+
   rocksdb::WriteBatch added;
   for (int i = 0; i < size_; ++i) {
     const DbIndex db = static_cast<DbIndex>(i);
@@ -68,18 +104,9 @@ Status DatabaseTable::Load(Engine& engine) {
       return status;
     }
     database.ns.store(static_cast<Namespace>(number));
-    EncodeCountsKey(static_cast<Namespace>(number), &key);
-    std::string value;
-    const rocksdb::Status read =
-        engine.db()->Get(rocksdb::ReadOptions(), engine.handle(Family::kSys), ToSlice(key.view()), &value);
     CountsDelta counts;
-    if (read.ok()) {
-      const std::optional<CountsDelta> parsed = ParseCounts(value);
-      if (!parsed) return Status::kCorruption;
-      counts = *parsed;
-    } else if (!read.IsNotFound()) {
-      return FromRocks(read, "reading counters");
-    }
+    status = ReadCounts(engine, static_cast<Namespace>(number), &counts);
+    if (status != Status::kOk) return status;
     database.keys.store(counts.keys);
     database.expires.store(counts.expires);
     database.ttl_low_water.store(0);
@@ -137,9 +164,9 @@ uint64_t DatabaseTable::NewObjectId(Engine& engine) {
   EncodeSysKey(SysTag::kNextObjectId, &key);
   char value[8];
   PutBig64(value, leased);
-  const rocksdb::Status status = engine.db()->Put(rocksdb::WriteOptions(), engine.handle(Family::kSys),
-                                                  ToSlice(key.view()), rocksdb::Slice(value, 8));
-  if (FromRocks(status, "leasing object ids") != Status::kOk) return 0;
+  rocksdb::WriteBatch lease;
+  lease.Put(engine.handle(Family::kSys), ToSlice(key.view()), rocksdb::Slice(value, 8));
+  if (FromRocks(engine.Write(rocksdb::WriteOptions(), &lease), "leasing object ids") != Status::kOk) return 0;
   leased_object_ids_.store(leased, std::memory_order_release);
   return id;
 }

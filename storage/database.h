@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -48,21 +49,33 @@ class DatabaseTable {
   Status Load(Engine& engine);
 
   int size() const { return size_; }
+  // Whether there are keys in further ones: of a server that was started with more of them, and may be again.
+  bool has_hidden_keys() const { return has_hidden_keys_; }
   Database& operator[](DbIndex db) { return databases_[db]; }
   const Database& operator[](DbIndex db) const { return databases_[db]; }
   Namespace NamespaceOf(DbIndex db) const { return databases_[db].ns.load(std::memory_order_acquire); }
 
+  enum class Patience : uint8_t { kNone, kWaits };
+
   // Runs `take` such that no database is replaced or swapped meanwhile (again, if one was), and copies the mapping.
+  // False, without patience: the write that does it is stalled. `undo` was run then.
   template <typename Take, typename Undo>
-  void CopyAtOneMoment(NamespaceMap* map, Take take, Undo undo) const {
-    while (true) {
+  bool CopyAtOneMoment(NamespaceMap* map, Patience patience, Take take, Undo undo) const {
+    for (int round = 0;; ++round) {
       const uint64_t before = version_.load(std::memory_order_acquire);
       take();
       for (int db = 0; db < size_; ++db) map->Set(static_cast<DbIndex>(db), NamespaceOf(static_cast<DbIndex>(db)));
       // Whoever saw a new name space sees the version that came before it: both are released, both acquired.
-      if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return;
+      if ((before & 1) == 0 && version_.load(std::memory_order_acquire) == before) return true;
       undo();
-      std::this_thread::yield();  // a FLUSHDB is being written
+      // A FLUSHDB is being written: in microseconds, unless RocksDB stalls it.
+      if (round < kYieldsMax) {
+        std::this_thread::yield();
+      } else if (patience == Patience::kNone) {
+        return false;
+      } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
     }
   }
 
@@ -84,7 +97,10 @@ class DatabaseTable {
   Namespace NextNamespace() const { return next_namespace_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr int kYieldsMax = 100;
+
   const int size_;
+  bool has_hidden_keys_ = false;  // written by Load only
   std::unique_ptr<Database[]> databases_;
   std::atomic<uint64_t> version_{0};  // odd while the mapping changes
   std::atomic<uint64_t> next_object_id_{1};

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "storage/counter_merge.h"
+#include "storage/page_cache.h"
 #include "storage/write_switch.h"
 
 namespace basalt::storage {
@@ -87,7 +88,10 @@ MemorySplit MemorySplit::Of(uint64_t memory_bytes) {
   return split;
 }
 
-Engine::Engine(const StorageOptions& options, std::string path) : options_(options), path_(std::move(path)) {
+Engine::Engine(const StorageOptions& options, std::string path)
+    : options_(options),
+      path_(std::move(path)),
+      page_cache_env_(options.env == nullptr ? MakePageCacheEnv() : nullptr) {
   const MemorySplit split = MemorySplit::Of(options.memory_bytes);
   rocksdb::LRUCacheOptions cache;
   cache.capacity = split.block_cache_bytes;
@@ -103,7 +107,7 @@ Engine::~Engine() { Close(); }
 
 rocksdb::DBOptions Engine::MakeDbOptions() const {
   rocksdb::DBOptions options;
-  if (options_.env != nullptr) options.env = options_.env;
+  options.env = page_cache_env_ != nullptr ? page_cache_env_.get() : options_.env;
   if (listener_ != nullptr) options.listeners.push_back(listener_);
   options.max_bgerror_resume_count = 0;  // Guardian reopens instead
   options.create_if_missing = true;
@@ -302,15 +306,20 @@ rocksdb::Status Engine::Flush() {
   return db_->Flush(rocksdb::FlushOptions(), handles);
 }
 
-void Engine::NoteRangeTombstones(Family family, uint32_t count) {
-  std::atomic<uint32_t>& written = range_tombstones_[static_cast<int>(family)];
-  if (written.fetch_add(count) + count < kRangeTombstonesMax || Failed()) return;
-  written.store(0);
-  rocksdb::FlushOptions options;
-  options.wait = false;
-  options.allow_write_stall = false;
-  const rocksdb::Status status = db_->Flush(options, handle(family));
-  if (!status.ok()) LOG(WARNING) << "flush of " << FamilyName(family) << ": " << status.ToString();
+void Engine::FlushRangeTombstones() {
+  for (int i = 0; i < kFamilies; ++i) {
+    const uint32_t written = range_tombstones_[i].load(std::memory_order_relaxed);
+    if (written < kRangeTombstonesMax || Failed()) continue;
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    options.allow_write_stall = false;
+    const rocksdb::Status status = db_->Flush(options, handles_[i]);
+    if (status.ok()) {
+      range_tombstones_[i].fetch_sub(written, std::memory_order_relaxed);
+    } else if (!status.IsTryAgain()) {
+      LOG_EVERY_N(WARNING, 100) << "flush of " << FamilyName(static_cast<Family>(i)) << ": " << status.ToString();
+    }
+  }
 }
 
 void Engine::CompactRange(Family family, std::string_view lower, std::string_view upper) {

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/collection.h"
 #include "storage/key_codec.h"
@@ -16,6 +17,10 @@ namespace {
 constexpr RowFamily kRowFamilies[] = {RowFamily::kBig, RowFamily::kData, RowFamily::kScore};
 constexpr uint64_t kUnknownRows = UINT32_MAX;    // more than kPointDeleteRowsMax
 constexpr uint64_t kDeadNamespaceWindow = 4096;  // records of a dead name space looked at for one batch
+// Members of collections are parts of keys: so many bytes of keys are gathered for one range of rows, and written by one
+// batch.
+constexpr size_t kKeyBytesMax = 1 << 20;
+constexpr size_t kBatchBytesMax = 1 << 20;
 
 std::unique_ptr<rocksdb::Iterator> NewIterator(Engine& engine, Family family, const rocksdb::Slice* upper) {
   rocksdb::ReadOptions options;
@@ -115,11 +120,6 @@ void GarbageCollector::Unprotect(uint64_t object_id, bool is_garbage) {
   Lower(object_id);
 }
 
-bool GarbageCollector::IsProtected(uint64_t object_id) const {
-  std::lock_guard lock(mu_);
-  return protected_.contains(object_id);
-}
-
 void GarbageCollector::Lower(uint64_t object_id) {
   uint64_t seen = low_water_.load();
   while (object_id < seen && !low_water_.compare_exchange_weak(seen, object_id)) {
@@ -164,32 +164,38 @@ bool GarbageCollector::DeleteAll(Family family, std::string_view lower, std::str
     const rocksdb::Slice end = ToSlice(upper);
     std::unique_ptr<rocksdb::Iterator> iterator = NewIterator(engine_, family, &end);
     std::vector<std::string> keys;
-    for (iterator->Seek(ToSlice(lower)); iterator->Valid() && keys.size() <= kPointDeleteRowsMax; iterator->Next()) {
+    size_t bytes = 0;
+    for (iterator->Seek(ToSlice(lower));
+         iterator->Valid() && keys.size() <= kPointDeleteRowsMax && bytes <= kKeyBytesMax; iterator->Next()) {
       keys.push_back(iterator->key().ToString());
+      bytes += keys.back().size();
     }
     if (FromRocks(iterator->status(), "reading garbage") != Status::kOk) return false;
-    if (keys.size() <= kPointDeleteRowsMax) {
+    if (!iterator->Valid()) {
       for (const std::string& key : keys) batch->Delete(engine_.handle(family), key);
-      *rows += keys.size();
-      rows_removed_.fetch_add(keys.size(), std::memory_order_relaxed);
+      CountRemoved(keys.size(), rows);
       return true;
     }
   }
   batch->DeleteRange(engine_.handle(family), ToSlice(lower), ToSlice(upper));
   engine_.NoteRangeTombstones(family, 1);
-  NoteFreed(family, lower, upper);
+  freed_[static_cast<int>(family)].Add(lower, upper);
   *rows += kRangeDeleteRows;
   return true;
 }
 
-void GarbageCollector::NoteFreed(Family family, std::string_view lower, std::string_view upper) {
-  std::optional<Freed>& freed = freed_[static_cast<int>(family)];
-  if (!freed) {
-    freed = Freed{std::string(lower), std::string(upper)};
-    return;
+void GarbageCollector::DeleteChunks(const Garbage& garbage, rocksdb::WriteBatch* batch, uint64_t* rows) {
+  KeyBuffer key;
+  for (uint64_t chunk = 0; chunk < garbage.rows; ++chunk) {
+    EncodeChunkKey(garbage.object_id, static_cast<uint32_t>(chunk), &key);
+    batch->Delete(engine_.handle(Family::kBig), ToSlice(key.view()));
   }
-  if (lower < freed->lower) freed->lower = lower;
-  if (upper > freed->upper) freed->upper = upper;
+  CountRemoved(garbage.rows, rows);
+}
+
+void GarbageCollector::CountRemoved(uint64_t removed, uint64_t* rows) {
+  *rows += removed;
+  rows_removed_.fetch_add(removed, std::memory_order_relaxed);
 }
 
 bool GarbageCollector::CompactFreed() {
@@ -197,14 +203,13 @@ bool GarbageCollector::CompactFreed() {
   if (!use.ok()) return false;
   bool any = false;
   for (int i = 0; i < kFamilies; ++i) {
-    std::optional<Freed> freed;
+    KeyRanges freed;
     {
       std::lock_guard lock(run_mu_);
-      freed.swap(freed_[i]);
+      std::swap(freed, freed_[i]);
     }
-    if (!freed) continue;
-    engine_.CompactRange(static_cast<Family>(i), freed->lower, freed->upper);
-    any = true;
+    for (const auto& [lower, upper] : freed.ranges()) engine_.CompactRange(static_cast<Family>(i), lower, upper);
+    any = any || !freed.empty();
   }
   return any;
 }
@@ -317,7 +322,16 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
   if (at == UINT64_MAX) return true;
   KeyBuffer key;
   EncodeGarbageObjectKey(at, &key);
-  std::unique_ptr<rocksdb::Iterator> iterator = NewIterator(engine_, Family::kSys, nullptr);
+  // Both as of one moment: what is published while this pass runs still has its record in the iterator's snapshot. An
+  // object is protected before its record is written and until it is deleted, so what has one and is not protected is
+  // garbage.
+  std::unordered_set<uint64_t> kept;
+  std::unique_ptr<rocksdb::Iterator> iterator;
+  {
+    std::lock_guard lock(mu_);
+    kept = protected_;
+    iterator = NewIterator(engine_, Family::kSys, nullptr);
+  }
   rocksdb::WriteBatch batch;
   uint64_t large_objects = 0;
   uint64_t objects = 0;
@@ -336,6 +350,23 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     ranges[i].reset();
     return DeleteAll(FamilyOf(kRowFamilies[i]), lower.view(), upper.view(), false, &batch, rows);
   };
+  const auto write = [&] {
+    for (int i = 0; i < 3; ++i) {
+      if (!flush_range(i)) return false;
+    }
+    if (batch.Count() == 0) return true;
+    if (!Write(&batch)) return false;
+    batch.Clear();
+    const auto subtract = [](std::atomic<uint64_t>& from, uint64_t amount) {
+      uint64_t seen = from.load();
+      while (!from.compare_exchange_weak(seen, seen - std::min(seen, amount))) {
+      }
+    };
+    objects_removed_.fetch_add(std::exchange(large_objects, 0), std::memory_order_relaxed);
+    subtract(objects_pending_, std::exchange(objects, 0));
+    subtract(rows_pending_, std::exchange(estimate, 0));
+    return true;
+  };
   for (iterator->Seek(ToSlice(key.view())); iterator->Valid(); iterator->Next()) {
     const std::optional<uint64_t> id = ParseSysNumber(SysTag::kGarbageObject, ToView(iterator->key()));
     if (!id) break;
@@ -343,7 +374,7 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
       floor = std::min(floor, *id);
       break;
     }
-    if (IsProtected(*id)) {
+    if (kept.contains(*id)) {
       floor = std::min(floor, *id);
       continue;
     }
@@ -360,6 +391,10 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
         }
         continue;
       }
+      if (kRowFamilies[i] == RowFamily::kBig) {
+        DeleteChunks(*garbage, &batch, rows);
+        continue;
+      }
       KeyBuffer lower;
       KeyBuffer upper;
       EncodeObjectBound(*id, &lower);
@@ -371,21 +406,10 @@ bool GarbageCollector::RunObjects(uint64_t rows_max, uint64_t* rows) {
     ++objects;
     large_objects += garbage->rows > kLargeObjectRows;
     estimate += garbage->rows;
+    if (batch.GetDataSize() >= kBatchBytesMax && !write()) return false;
   }
-  if (FromRocks(iterator->status(), "reading garbage records") != Status::kOk) return false;
-  for (int i = 0; i < 3; ++i) {
-    if (!flush_range(i)) return false;
-  }
-  if (batch.Count() != 0 && !Write(&batch)) return false;
+  if (FromRocks(iterator->status(), "reading garbage records") != Status::kOk || !write()) return false;
   floor_ = floor;
-  const auto subtract = [](std::atomic<uint64_t>& from, uint64_t amount) {
-    uint64_t seen = from.load();
-    while (!from.compare_exchange_weak(seen, seen - std::min(seen, amount))) {
-    }
-  };
-  objects_removed_.fetch_add(large_objects, std::memory_order_relaxed);
-  subtract(objects_pending_, objects);
-  subtract(rows_pending_, estimate);
   return true;
 }
 

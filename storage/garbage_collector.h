@@ -13,6 +13,7 @@
 
 #include "storage/engine.h"
 #include "storage/key.h"
+#include "storage/key_ranges.h"
 #include "storage/metadata.h"
 #include "storage/read_view.h"
 #include "storage/status.h"
@@ -29,7 +30,7 @@ class RecordCache;
 struct Garbage {
   uint64_t object_id = 0;
   uint8_t families = 0;  // bits by RowFamily
-  uint64_t rows = 0;     // at most, as far as the header tells
+  uint64_t rows = 0;     // at most, as far as is known; in `big`, no chunk has this number or a higher one
 
   static constexpr uint8_t kAllFamilies = 7;
   // Of the object under a record; nullopt when it has none.
@@ -66,7 +67,8 @@ class GarbageCollector {
   // Counts what is on record. REQUIRES: no one else inside.
   Status Load();
 
-  // Rows of `object_id` are being streamed under a garbage record that must not be acted upon yet.
+  // Rows of `object_id` are being streamed under a garbage record that must not be acted upon yet. From before the
+  // record is written until it has been deleted, or is to be acted upon.
   void Protect(uint64_t object_id);
   void Unprotect(uint64_t object_id, bool is_garbage);
 
@@ -77,7 +79,8 @@ class GarbageCollector {
   // Removes about `rows_max` rows (a DeleteRange counts as kRangeDeleteRows); returns how many it accounts for. 0:
   // there is nothing to do.
   uint64_t Run(uint64_t rows_max);
-  // Compacts what DeleteRange has emptied since, so that the space comes back. Slow. False: nothing to do.
+  // Compacts what DeleteRange has emptied since, so that the space comes back, but not what is alive in between. Slow.
+  // False: nothing to do.
   bool CompactFreed();
 
   // Objects of up to so many rows are deleted row by row, larger ones by DeleteRange.
@@ -88,22 +91,19 @@ class GarbageCollector {
   Stats GetStats() const;
 
  private:
-  struct Freed {
-    std::string lower;
-    std::string upper;
-  };
-
-  bool IsProtected(uint64_t object_id) const;
   void Lower(uint64_t object_id);
-  void NoteFreed(Family family, std::string_view lower, std::string_view upper);
   // Each runs one pass and adds to *rows. False on error (logged).
   bool RunBelow(uint64_t* rows);
   bool RunDeadNamespaces(uint64_t rows_max, uint64_t* rows);
   bool RunDeadNamespace(Namespace ns, DeadNamespace dead, uint64_t rows_max, uint64_t* rows);
   bool RunObjects(uint64_t rows_max, uint64_t* rows);
-  // Deletes of all rows in [lower, upper) are added to *batch: one by one when there are at most kPointDeleteRowsMax.
+  // Deletes of all rows in [lower, upper) are added to *batch: one by one when there are at most kPointDeleteRowsMax,
+  // with keys that are not too long.
   bool DeleteAll(Family family, std::string_view lower, std::string_view upper, bool try_points,
                  rocksdb::WriteBatch* batch, uint64_t* rows);
+  // The same of the rows of a string in `big`: their keys are known, so their values are not read.
+  void DeleteChunks(const Garbage& garbage, rocksdb::WriteBatch* batch, uint64_t* rows);
+  void CountRemoved(uint64_t removed, uint64_t* rows);
   bool Write(rocksdb::WriteBatch* batch);
 
   Engine& engine_;
@@ -116,10 +116,10 @@ class GarbageCollector {
   std::atomic<uint64_t> low_water_{0};  // smallest id put on record since the last pass
 
   std::mutex run_mu_;
-  uint64_t floor_ = 0;                                 // guarded by run_mu_: no older record has a lower id
-  std::array<std::optional<Freed>, kFamilies> freed_;  // guarded by run_mu_: one interval that has it all
+  uint64_t floor_ = 0;                      // guarded by run_mu_: no older record has a lower id
+  std::array<KeyRanges, kFamilies> freed_;  // guarded by run_mu_: emptied by DeleteRange, to be compacted
 
-  mutable std::mutex mu_;
+  std::mutex mu_;
   std::unordered_set<uint64_t> protected_;  // guarded by mu_
 };
 

@@ -90,6 +90,7 @@ void Guardian::LookAtSpace() {
     return;
   }
   free_bytes_.store(free, std::memory_order_relaxed);
+  storage_.writes.SetFull(free < options.disk_free_stop_bytes / kFullShare);
   const Health before = storage_.writes.space();
   const uint64_t stop =
       before == Health::kReadOnly ? WithHysteresis(options.disk_free_stop_bytes) : options.disk_free_stop_bytes;

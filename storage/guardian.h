@@ -51,6 +51,7 @@ class Guardian {
   static constexpr int64_t kCalmMs = 1000;  // a failure later than this after a reopen is a new one
   static constexpr int64_t kDrainTimeoutMs = 5000;
   static constexpr uint64_t kReopenSpareBytes = 4 << 20;
+  static constexpr uint64_t kFullShare = 8;  // of disk_free_stop_bytes: below one of so many parts nothing is written
   static constexpr uint64_t kProbeBytes = 64 << 10;
 
   void Run();

@@ -70,21 +70,13 @@ Status CopyFamily(WriteTxn& txn, RowFamily family, uint64_t from_id, NewObject* 
   EncodeObjectBound(from_id + 1, &upper);
   Status written = Status::kOk;
   std::string copy_key;
-  std::vector<std::pair<std::string, std::string>> rows;  // small copies: a group's rows may not change during a scan
   const Status status =
       ScanRows(txn, family, lower.view(), upper.view(), [&](std::string_view key, std::string_view value) {
         copy_key.assign(key);
         PutBig64(copy_key.data(), copy->id());
-        if (copy->large()) {
-          written = copy->Put(family, copy_key, value);
-        } else {
-          rows.emplace_back(copy_key, value);
-        }
+        written = copy->Put(family, copy_key, value);
         return written == Status::kOk;
       });
-  for (const auto& [key, value] : rows) {
-    if (written == Status::kOk) written = copy->Put(family, key, value);
-  }
   return status != Status::kOk ? status : written;
 }
 
@@ -141,7 +133,7 @@ Status Keyspace::Scan(ReadView& view, DbIndex db, uint64_t cursor, uint64_t coun
                       std::vector<std::string>* expired, uint64_t* next) {
   *next = 0;
   if (cursor >= kBuckets) return Status::kOk;
-  count = std::max<uint64_t>(count, 1);
+  count = std::clamp<uint64_t>(count, 1, kBuckets / kScanWindowFactor);
   const uint64_t window = WindowOf(count * kScanWindowFactor, view.KeyCount(db));
   uint64_t looked_at = 0;
   uint64_t at = cursor;

@@ -205,13 +205,13 @@ Status RankTree::Load(WriteTxn& txn, uint64_t members) {
   const Status status = ScanRows(txn, RowFamily::kScore, lower.view(), upper.view(), visit);
   if (status != Status::kOk) return status;
   if (damaged || tree_.buckets() == 0 || tree_.total() != members) return Status::kCorruption;
+  sequence_ = txn.storage().LastSequence();
   if (txn.HasPendingWrites()) {
-    // Some of them may be this object's: readers see it when they are committed.
+    // Some of them may be this object's: readers see it when they are committed. If none is, and what this group still
+    // does to the tree is taken back, it is as of the sequence above.
     pending_ = true;
     base_operations_ = txn.RowOperations();
     txn.Enlist(shared_from_this());
-  } else {
-    sequence_ = txn.storage().LastSequence();
   }
   CountMemory();
   return Status::kOk;

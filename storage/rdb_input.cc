@@ -160,9 +160,18 @@ DuplicateFinder::DuplicateFinder() {
   seed_ = seed;
 }
 
-void DuplicateFinder::Add(std::string_view string) {
+void DuplicateFinder::Clear() {
+  hashes_.clear();
+  next_look_ = kFirstLook;
+}
+
+bool DuplicateFinder::Add(std::string_view string) {
+  static_assert(sizeof(hashes_[0]) == kBytes);
   const XXH128_hash_t hash = XXH3_128bits_withSeed(string.data(), string.size(), seed_);
   hashes_.push_back({hash.high64, hash.low64});
+  if (hashes_.size() < next_look_) return true;
+  next_look_ *= 2;
+  return !HasDuplicates();
 }
 
 bool DuplicateFinder::HasDuplicates() {

@@ -35,17 +35,24 @@ class RdbInput {
   const char* end_;
 };
 
-// Whether any of many strings comes twice. 16 bytes each: a 128-bit hash that nobody outside can steer.
+// Whether any of many strings comes twice. kBytes each: a 128-bit hash that nobody outside can steer.
 class DuplicateFinder {
  public:
+  static constexpr size_t kBytes = 16;
+
   DuplicateFinder();
-  void Clear() { hashes_.clear(); }
-  void Add(std::string_view string);
+  void Clear();
+  // False: one has come twice, which shows before there are twice as many strings. (Millions of equal ones take few
+  // bytes of a payload, and are not to be gathered.)
+  bool Add(std::string_view string);
   bool HasDuplicates();  // of all that were added; n log n
 
  private:
+  static constexpr size_t kFirstLook = 4096;
+
   uint64_t seed_;
   std::vector<std::array<uint64_t, 2>> hashes_;
+  size_t next_look_ = kFirstLook;
 };
 
 }  // namespace basalt::storage

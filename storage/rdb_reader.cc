@@ -34,6 +34,14 @@ bool ScoreOf(const ListpackElement& element, double* score) {
   return end == text.c_str() + text.size() && !std::isnan(*score);
 }
 
+// What is spent for one element of a list or one entry of a stream beside its text: they become rows. Not more, or nodes
+// that Redis compresses to a 90th, of elements with one byte, would be refused.
+constexpr uint64_t kElementOverheadBytes = 4;
+constexpr uint64_t kEntryOverheadBytes = 16;
+// What an element of a stream's entry takes in memory until the entry is told: itself, its text, a view of that.
+constexpr uint64_t kKeptElementBytes =
+    sizeof(ListpackElement) + ListpackElement::kIntegerTextMax + sizeof(std::string_view);
+
 // One payload. The members of the class are what would be passed from function to function otherwise.
 class Reader {
  public:
@@ -72,15 +80,21 @@ class Reader {
   bool ReadLengthId(StreamId* id) { return in_.ReadLength(&id->ms) && in_.ReadLength(&id->seq); }
   bool ReadRawId(StreamId* id) { return in_.ReadBigEndian64(&id->ms) && in_.ReadBigEndian64(&id->seq); }
 
-  // An element about to be told.
+  // An element about to be told, or kept: an empty one is not for nothing.
   Status Spend(uint64_t bytes) {
     if (bytes > budget_) return Status::kInvalid;
     budget_ -= bytes;
     return Status::kOk;
   }
+  // Of what was kept for a while.
+  void GiveBack(uint64_t bytes) { budget_ += bytes; }
   Status Member(std::string_view member) {
-    members_.Add(member);
-    return Spend(member.size());
+    return members_.Add(member) ? Spend(member.size() + DuplicateFinder::kBytes) : Status::kInvalid;
+  }
+  // An element of a stream's entry, of its own or of the master's.
+  Status KeepElement(ListpackReader& node, std::vector<ListpackElement>* elements) {
+    RDB_RETURN_IF_ERROR(Spend(kKeptElementBytes));
+    return node.Next(&elements->emplace_back()) ? Status::kOk : Status::kInvalid;
   }
   Status TellPair(ValueType type, std::string_view member, const ListpackElement& value);
 
@@ -161,7 +175,7 @@ Status Reader::ReadPlain(ValueType type, RdbType rdb_type) {
     std::string_view member;
     if (!in_.ReadString(&buffer_, &member)) return Status::kInvalid;
     if (type == ValueType::kList) {
-      RDB_RETURN_IF_ERROR(Spend(member.size()));
+      RDB_RETURN_IF_ERROR(Spend(member.size() + kElementOverheadBytes));
     } else {
       RDB_RETURN_IF_ERROR(Member(member));
     }
@@ -191,8 +205,9 @@ Status TellElements(Compact& compact, uint64_t* budget, ValueSink& sink, uint64_
   char text[ListpackElement::kIntegerTextMax];
   while (compact.Next(&element)) {
     const std::string_view bytes = element.Text(text);
-    if (bytes.size() > *budget) return Status::kInvalid;
-    *budget -= bytes.size();
+    const uint64_t spent = bytes.size() + kElementOverheadBytes;
+    if (spent > *budget) return Status::kInvalid;
+    *budget -= spent;
     RDB_RETURN_IF_ERROR(sink.Element(bytes));
     ++*count;
   }
@@ -339,26 +354,18 @@ Status Reader::ReadStreamEntry(ListpackReader& node, StreamId master, Progress* 
   const bool same_fields = (flags & kRdbEntrySameFields) != 0;
   auto fields = static_cast<int64_t>(master_fields_.size());
   elements_.clear();
-  ListpackElement element;
   if (same_fields) {
+    RDB_RETURN_IF_ERROR(Spend(master_fields_.size() * kKeptElementBytes));
     elements_ = master_fields_;
   } else {
     if (!node.NextInteger(&fields) || fields < 0) return Status::kInvalid;
   }
   // Fields and values are side by side in an entry of its own fields, values only behind the master's.
-  if (same_fields) {
-    for (int64_t i = 0; i < fields; ++i) {
-      if (!node.Next(&element)) return Status::kInvalid;
-      elements_.push_back(element);
-    }
-  } else {
-    for (int64_t i = 0; i < fields; ++i) {
-      for (int j = 0; j < 2; ++j) {
-        if (!node.Next(&element)) return Status::kInvalid;
-        elements_.push_back(element);
-      }
-    }
+  for (int64_t i = 0; i < fields; ++i) {
+    if (!same_fields) RDB_RETURN_IF_ERROR(KeepElement(node, &elements_));
+    RDB_RETURN_IF_ERROR(KeepElement(node, &elements_));
   }
+  GiveBack(elements_.size() * kKeptElementBytes);
   if (!node.NextInteger(&pieces) || pieces != fields + 3 + (same_fields ? 0 : fields + 1)) return Status::kInvalid;
   *deleted = (flags & kRdbEntryDeleted) != 0;
   if (*deleted) return Status::kOk;
@@ -375,7 +382,7 @@ Status Reader::ReadStreamEntry(ListpackReader& node, StreamId master, Progress* 
     texts_[place] = elements_[i].Text(numbers_.data() + i * ListpackElement::kIntegerTextMax);
     bytes += texts_[place].size();
   }
-  RDB_RETURN_IF_ERROR(Spend(bytes));
+  RDB_RETURN_IF_ERROR(Spend(bytes + kEntryOverheadBytes));
   return sink_.Entry(id, texts_);
 }
 
@@ -393,15 +400,14 @@ Status Reader::ReadStreamNode(Progress* progress) {
   if (!node.NextInteger(&entries) || !node.NextInteger(&deleted) || !node.NextInteger(&fields)) return Status::kInvalid;
   if (entries < 0 || deleted < 0 || fields < 0) return Status::kInvalid;
   master_fields_.clear();
-  for (int64_t i = 0; i < fields; ++i) {
-    if (!node.Next(&master_fields_.emplace_back())) return Status::kInvalid;
-  }
+  for (int64_t i = 0; i < fields; ++i) RDB_RETURN_IF_ERROR(KeepElement(node, &master_fields_));
   if (!node.NextInteger(&zero) || zero != 0) return Status::kInvalid;
   while (!node.at_end()) {
     bool is_deleted = false;
     RDB_RETURN_IF_ERROR(ReadStreamEntry(node, master, progress, &is_deleted));
     if (--(is_deleted ? deleted : entries) < 0) return Status::kInvalid;
   }
+  GiveBack(master_fields_.size() * kKeptElementBytes);
   return entries == 0 && deleted == 0 && node.ok() ? Status::kOk : Status::kInvalid;
 }
 
@@ -422,7 +428,7 @@ Status Reader::ReadStream(RdbType type) {
     std::string_view name;
     RdbInput ahead = in_;
     if (!ahead.ReadString(&buffer_, &name)) return Status::kInvalid;
-    names.Add(name);
+    if (!names.Add(name)) return Status::kInvalid;
     RDB_RETURN_IF_ERROR(ReadGroup(type, facts));
   }
   return names.HasDuplicates() ? Status::kInvalid : sink_.End();

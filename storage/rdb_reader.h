@@ -11,12 +11,12 @@
 namespace basalt::storage {
 
 // Payloads of DUMP, as Redis up to 7.2 writes them. They come from clients: whatever the bytes say, reading takes time
-// and memory in proportion to them, and what is told to the sink is a value that Redis' commands could have made, but
+// and memory in proportion to them (kRdbExpansionMax), and what is told to the sink is a value that Redis' commands could have made, but
 // for its size: at least one element (streams: none), no member twice, no score that is not a number, ids that ascend,
 // pending entries that belong to exactly one consumer. Pure functions; any thread.
 
-// What one payload may tell, in bytes, as a multiple of its own: entries of a stream share field names, and repeated
-// bytes are compressed. What Redis writes with its default settings stays far below.
+// What one payload may tell, and what reading it may gather, in bytes, as a multiple of its own: entries of a stream
+// share field names, and repeated bytes are compressed. What Redis writes with its default settings stays below.
 inline constexpr uint64_t kRdbExpansionMax = 256;
 inline constexpr uint64_t kRdbExpansionFreeBytes = 1 << 20;
 inline constexpr uint64_t kRdbStringBytesMax = 512ull << 20;

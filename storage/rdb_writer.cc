@@ -92,8 +92,11 @@ void RdbWriter::AppendLengthId(StreamId id) {
 
 void RdbWriter::InsertCount(uint64_t count) { out_.insert(1, LengthBytes(count)); }
 
-Status RdbWriter::CheckListpack(size_t more) const {
-  return listpack_.bytes() + more > kListpackBytesMax ? Status::kTooLarge : Status::kOk;
+// What was told so far: whether it can still become a payload.
+Status RdbWriter::CheckSize() const {
+  const uint64_t gathered = out_.size() + listpack_.bytes() + numbers_.size() * sizeof numbers_[0] +
+                            group_pending_.size() * sizeof(PendingEntry);
+  return listpack_.bytes() > kListpackBytesMax || gathered > options_.bytes_max ? Status::kTooLarge : Status::kOk;
 }
 
 Status RdbWriter::String(std::string_view bytes) {
@@ -141,7 +144,7 @@ Status RdbWriter::Element(std::string_view element) {
       int64_t number;
       if (!ParseCanonicalInteger(element, &number)) return Status::kInvalid;
       numbers_.push_back(number);
-      return Status::kOk;
+      break;
     }
     case Form::kQuicklist:
       if (listpack_.count() > 0 &&
@@ -152,18 +155,18 @@ Status RdbWriter::Element(std::string_view element) {
         AppendLength(kRdbPlainNode);
         AppendString(element);
         ++count_;
-        return Status::kOk;
+        break;
       }
       listpack_.Append(element);
-      return Status::kOk;
+      break;
     case Form::kListpack:
       listpack_.Append(element);
-      return CheckListpack(0);
+      break;
     default:
       AppendString(element);
       ++count_;
-      return Status::kOk;
   }
+  return CheckSize();
 }
 
 Status RdbWriter::Scored(std::string_view member, double score) {
@@ -171,7 +174,7 @@ Status RdbWriter::Scored(std::string_view member, double score) {
     AppendString(member);
     AppendLittleEndian64(std::bit_cast<uint64_t>(score));
     ++count_;
-    return Status::kOk;
+    return CheckSize();
   }
   listpack_.Append(member);
   if (IsWhole(score)) {
@@ -181,7 +184,7 @@ Status RdbWriter::Scored(std::string_view member, double score) {
     const char* const end = std::to_chars(text, text + sizeof text, score).ptr;
     listpack_.Append({text, static_cast<size_t>(end - text)});
   }
-  return CheckListpack(0);
+  return CheckSize();
 }
 
 Status RdbWriter::Field(std::string_view field, std::string_view value) {
@@ -189,11 +192,11 @@ Status RdbWriter::Field(std::string_view field, std::string_view value) {
     AppendString(field);
     AppendString(value);
     ++count_;
-    return Status::kOk;
+    return CheckSize();
   }
   listpack_.Append(field);
   listpack_.Append(value);
-  return CheckListpack(0);
+  return CheckSize();
 }
 
 void RdbWriter::EndListNode() {
@@ -258,7 +261,7 @@ Status RdbWriter::Entry(StreamId id, std::span<const std::string_view> fields_an
   }
   listpack_.AppendInteger(count + 3 + (same_fields ? 0 : count + 1));
   ++node_entries_;
-  return Status::kOk;
+  return CheckSize();
 }
 
 void RdbWriter::EndStreamNode() {
@@ -300,12 +303,12 @@ Status RdbWriter::Group(const GroupFacts& facts) {
 
 Status RdbWriter::Consumer(const ConsumerFacts& facts) {
   group_consumers_.push_back({std::string(facts.name), facts.seen_ms, facts.active_ms, group_pending_.size()});
-  return Status::kOk;
+  return CheckSize();
 }
 
 Status RdbWriter::Pending(StreamId id, int64_t delivered_ms, uint64_t deliveries) {
   group_pending_.push_back({id, delivered_ms, deliveries});
-  return Status::kOk;
+  return CheckSize();
 }
 
 // All that are pending in order of id, with what is known about them, and then the ids that each consumer has.

@@ -17,10 +17,12 @@ struct RdbWriterOptions {
   int64_t stream_node_max_bytes = 4096;
   int64_t stream_node_max_entries = 100;
   bool compress = true;
+  uint64_t bytes_max = UINT64_MAX;  // of the payload; nobody can be given a string of more than proto-max-bulk-len
 };
 
 // Builds the payload of DUMP from a value that is told to it, as Redis 7.2 would write a value of that encoding. The
-// whole payload is in memory. kTooLarge: Redis has no form for it (a listpack of 4 GiB). One value; any one thread.
+// whole payload is in memory. kTooLarge, as soon as that is known: it has more than bytes_max, or Redis has no form for
+// it (a listpack of 4 GiB). One value; any one thread.
 class RdbWriter : public ValueSink {
  public:
   explicit RdbWriter(const RdbWriterOptions& options) : options_(options) {}
@@ -52,7 +54,7 @@ class RdbWriter : public ValueSink {
   void AppendRawId(StreamId id);
   void AppendLengthId(StreamId id);
   void InsertCount(uint64_t count);  // behind the type
-  Status CheckListpack(size_t more) const;
+  Status CheckSize() const;
   void EndListNode();
   void EndStreamNode();
   void EndGroup();

@@ -161,8 +161,9 @@ bool Storage::Impl::LoadIdentity(std::string* error) {
     for (size_t at = 4 + kIdentityBytes; at < kIdentityRowBytes; at += 4) PutBig32(row.data() + at, random());
     rocksdb::WriteOptions options_synced;
     options_synced.sync = true;
-    const rocksdb::Status written =
-        engine.db()->Put(options_synced, engine.handle(Family::kSys), ToSlice(key.view()), row);
+    rocksdb::WriteBatch batch;
+    batch.Put(engine.handle(Family::kSys), ToSlice(key.view()), row);
+    const rocksdb::Status written = engine.Write(options_synced, &batch);
     if (!written.ok()) {
       *error = "cannot write to " + engine.path() + ": " + written.ToString();
       return false;
@@ -228,7 +229,8 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
   int64_t pause_ms = kExpirePeriodMs;
   while (SleepFor(pause_ms)) {
     pause_ms = kExpirePeriodMs;
-    if (ttl.enabled() && writes.WritesAllowed() == Status::kOk) {
+    FlushRangeTombstones();
+    if (ttl.enabled() && writes.FreeingAllowed() == Status::kOk) {
       const auto started = std::chrono::steady_clock::now();
       const uint64_t removed = ttl.Run(storage, kExpireKeysPerRun);
       const auto took = std::chrono::steady_clock::now() - started;
@@ -244,13 +246,19 @@ void Storage::Impl::RunExpireThread(Storage& storage) {
   }
 }
 
+// Of the expire thread: the garbage thread may be inside a compaction for long.
+void Storage::Impl::FlushRangeTombstones() {
+  const EngineUse use(engine.gate());
+  if (use.ok()) engine.FlushRangeTombstones();
+}
+
 void Storage::Impl::RunGarbageThread() {
   YieldToClients();
   int64_t pause_ms = kGarbagePeriodMs;
   int idle_rounds = 0;
   while (SleepFor(pause_ms)) {
     pause_ms = kGarbagePeriodMs;
-    if (writes.WritesAllowed() != Status::kOk) continue;
+    if (writes.FreeingAllowed() != Status::kOk) continue;
     if (garbage.Run(kGarbageRowsPerRun) >= kGarbageRowsPerRun) {
       pause_ms = 10;
       idle_rounds = 0;
@@ -273,8 +281,10 @@ std::unique_ptr<Storage> Storage::Open(const StorageOptions& options, std::strin
 
 Storage::Storage(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+void Storage::StopThreads() { impl_->StopThreads(); }
+
 Storage::~Storage() {
-  impl_->StopThreads();
+  StopThreads();
   if (SyncNow() != Status::kOk) LOG(ERROR) << "the WAL could not be synced at the end";
   impl_->guardian.WriteMarker();
 }
@@ -346,7 +356,7 @@ uint64_t Storage::RunExpireCycle(uint64_t keys_max) { return impl_->ttl.Run(*thi
 void Storage::SetActiveExpire(bool on) { impl_->ttl.SetActive(on); }
 void Storage::PauseExpire(bool paused) { impl_->ttl.SetPaused(paused); }
 
-bool Storage::expire_paused() const { return impl_->ttl.paused(); }
+bool Storage::MayExpire() const { return impl_->MayExpire(); }
 void Storage::SetExpireObserver(CommitObserver* observer) { impl_->ttl.SetObserver(observer); }
 uint64_t Storage::RunGarbageCycle(uint64_t rows_max) { return impl_->garbage.Run(rows_max); }
 

@@ -35,7 +35,7 @@ struct StorageOptions {
   int background_jobs = 2;  // flushes and compactions
   uint64_t disk_free_warn_bytes = 1ull << 30;
   uint64_t disk_free_stop_bytes =
-      256ull << 20;                      // below this, writes are refused (kReadOnly) until there is space again
+      256ull << 20;  // below this, writes are refused (kReadOnly) until there is space again; but for those that free it
   uint64_t ballast_bytes = 64ull << 20;  // a file that is given up so that the WAL never meets a full disk
   uint64_t string_bytes_max = 512ull << 20;
   std::function<int64_t()> now_ms;  // Unix time; null: the system clock. For tests with clock jumps
@@ -91,6 +91,9 @@ class Storage {
   static std::unique_ptr<Storage> Open(const StorageOptions& options, std::string* error);
   // REQUIRES: no ReadView, no WriteTxn. Syncs the WAL.
   ~Storage();
+  // Ends the background threads. Every reply that waits (WhenReplyMayLeave) is decided before this returns, later ones
+  // at once. Idempotent.
+  void StopThreads();
 
   HashedKey Hash(std::string_view key) const;
 
@@ -142,7 +145,9 @@ class Storage {
   void RemoveExpired(DbIndex db, std::span<const std::string> keys);
   void SetActiveExpire(bool on);  // DEBUG SET-ACTIVE-EXPIRE
   void PauseExpire(bool paused);  // CLIENT PAUSE: nothing expires meanwhile
-  bool expire_paused() const;
+  // Whether what has expired may be removed: not while that is paused, nor while nothing can be written. Until it may
+  // it is invisible, and there.
+  bool MayExpire() const;
   // Told about what the expire cycle removed. Set before clients arrive, and to null when they have gone, before the
   // observer ends.
   void SetExpireObserver(class CommitObserver* observer);

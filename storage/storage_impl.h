@@ -36,6 +36,7 @@ class Storage::Impl {
   void StopThreads();
 
   int64_t NowMs() const;
+  bool MayExpire() const { return !ttl.paused() && writes.FreeingAllowed() == Status::kOk; }
   rocksdb::Env* env() const;
 
   const StorageOptions options;
@@ -71,6 +72,7 @@ class Storage::Impl {
   // The same of what was recovered; a loss that the administrator accepted is put on record.
   bool AcceptLog(SyncedMarker* marker, std::string* error) const;
   void RunExpireThread(Storage& storage);
+  void FlushRangeTombstones();
   void RunGarbageThread();
   // False when the threads are to stop.
   bool SleepFor(int64_t ms);

@@ -74,9 +74,7 @@ RecordPtr MakeChunkedRecord(uint64_t id, const ChunkedString& string, int64_t ex
 class ChunkWriter {
  public:
   ChunkWriter(WriteTxn& txn, const ChunkedString& string, uint64_t change_bytes)
-      : object_(txn, RowFamilyBit(string.family()), std::min(string.chunks(), change_bytes / string.chunk_bytes() + 2),
-                change_bytes),
-        string_(string) {}
+      : object_(txn, RowFamilyBit(string.family()), RowsMax(string, change_bytes), change_bytes), string_(string) {}
 
   uint64_t id() const { return object_.id(); }
   Status Begin() { return object_.Begin(); }
@@ -88,6 +86,11 @@ class ChunkWriter {
   Status End() { return object_.End(); }
 
  private:
+  static uint64_t RowsMax(const ChunkedString& string, uint64_t change_bytes) {
+    if (string.layout == StringLayout::kWhole) return string.chunks();  // Garbage::rows is also of their numbers
+    return std::min(string.chunks(), change_bytes / string.chunk_bytes() + 2);
+  }
+
   NewObject object_;
   const ChunkedString string_;
 };

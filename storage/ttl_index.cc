@@ -23,8 +23,9 @@ uint64_t TtlIndex::Run(Storage& storage, uint64_t units_max) {
   DatabaseTable& databases = storage.impl().databases;
   overdue_ms_.store(0, std::memory_order_relaxed);
   uint64_t removed = 0;
-  for (int db = 0; db < databases.size() && removed < units_max; ++db) {
-    if (paused_.load()) break;
+  for (int i = 0; i < databases.size() && removed < units_max && !paused_.load(); ++i) {
+    const int db = next_db_;
+    next_db_ = (db + 1) % databases.size();
     removed += RunDatabase(storage, static_cast<DbIndex>(db), now_ms, units_max - removed);
   }
   if (floors_.size() > 2 * static_cast<size_t>(databases.size())) floors_.clear();  // of name spaces that are gone
@@ -117,7 +118,8 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
       if (done) rows->Next();  // else this hash again, in the next commit: its row may be another by then
     }
     uint64_t sequence = 0;
-    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk) {
+    // met_expired: what was met is there still, since by now nothing may expire.
+    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk || txn.met_expired()) {
       look_again_at(batch_floor);
       break;
     }
@@ -132,7 +134,7 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
 }
 
 void TtlIndex::Remove(Storage& storage, DbIndex db, std::span<const std::string> keys) {
-  if (paused_.load() || storage.impl().writes.WritesAllowed() != Status::kOk) return;
+  if (!storage.MayExpire()) return;
   const EngineUse use(storage.impl().engine.gate());
   if (!use.ok()) return;
   WriteTxn txn(storage);

@@ -54,6 +54,9 @@ class TtlIndex {
   // (Database::ttl_low_water). A time alone would not do: of a million keys that expire together, every cycle would
   // pass the tombstones of all that are gone.
   std::unordered_map<Namespace, std::string> floors_;
+  // Guarded by run_mu_: where the next Run begins. One database with ever more that is due does not keep the others
+  // waiting.
+  int next_db_ = 0;
   std::atomic<bool> active_{true};
   std::atomic<bool> paused_{false};
   std::atomic<CommitObserver*> observer_{nullptr};

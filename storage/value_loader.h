@@ -29,8 +29,8 @@ struct ValueLimits {
 };
 
 // Makes the value that it is told the value of a key, as Redis' RESTORE does: whatever the key held is replaced at the
-// end (String, End). Up to 1 MiB or 4,000 elements are gathered in memory (sorted sets: all of them); from there on
-// rows are written as they come, and are garbage unless the group commits (NewObject).
+// end (String, End). Up to 1 MiB or 4,000 elements are gathered in memory; from there on rows are written as they come,
+// and are garbage unless the group commits (NewObject).
 //
 // The encoding follows from the one that is told and from the limits: a listpack stays one while it has few enough
 // elements, however long they are; what is told as a table becomes as compact as it may.
@@ -87,7 +87,7 @@ class ValueLoader : public ValueSink {
   std::optional<ZsetWriter> scored_;
   std::string row_;
 
-  // A stream's. Its nodes and groups are few rows beside its entries.
+  // A stream's.
   StreamHeader header_;
   std::optional<StreamGroup> group_;
   std::string group_name_;

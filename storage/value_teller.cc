@@ -77,7 +77,10 @@ Status TellZset(ReadView& view, DbIndex db, const HashedKey& key, ValueSink* sin
 Status TellHash(ReadView& view, DbIndex db, const HashedKey& key, ValueSink* sink) {
   HashValue hash;
   Status status = HashStore::Find(view, db, key, &hash);
-  if (status == Status::kOk) status = sink->Begin(ValueType::kHash, hash.record->header().encoding, hash.stored);
+  uint64_t fields = 0;
+  if (status == Status::kOk) status = HashStore::Count(view, hash, &fields);
+  if (status == Status::kOk && fields == 0) return Status::kNotFound;  // the time of all has come
+  if (status == Status::kOk) status = sink->Begin(ValueType::kHash, hash.record->header().encoding, fields);
   if (status != Status::kOk) return status;
   Status failed = Status::kOk;
   status = HashStore::ForEach(view, hash, [&](const HashField& field) {

@@ -20,6 +20,11 @@ class WriteSwitch {
  public:
   // kOk, or kReadOnly. One load: every commit asks.
   Status WritesAllowed() const { return off_.load(std::memory_order_acquire) ? Status::kReadOnly : Status::kOk; }
+  // The same for what frees space: it goes on while the disk is nearly full, or nothing but an administrator would ever
+  // make room.
+  Status FreeingAllowed() const {
+    return failed() || full_.load(std::memory_order_acquire) ? Status::kReadOnly : Status::kOk;
+  }
 
   // RocksDB could not write, sync, flush or compact. The first failure is the one that is told.
   void Failed(std::string_view doing, const rocksdb::Status& status);
@@ -32,6 +37,8 @@ class WriteSwitch {
 
   // What the watermark says: kOk, kDiskLow or kReadOnly.
   void SetSpace(Health space, std::string reason);
+  // Whether there is so little left that not even what frees space is written: it goes through the log first.
+  void SetFull(bool full) { full_.store(full, std::memory_order_release); }
 
   Health health() const;
   Health space() const { return space_.load(std::memory_order_acquire); }
@@ -47,6 +54,7 @@ class WriteSwitch {
   std::atomic<bool> off_{false};
   std::atomic<bool> failed_{false};
   std::atomic<bool> out_of_space_{false};
+  std::atomic<bool> full_{false};
   std::atomic<Health> space_{Health::kOk};
   mutable std::mutex mu_;
   std::string failure_reason_;  // guarded by mu_

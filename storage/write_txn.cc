@@ -55,6 +55,7 @@ bool WriteTxn::exclusive() const { return impl_->exclusive; }
 void WriteTxn::BeginCommand(int64_t now_ms, ReadTier tier) {
   now_ms_ = now_ms;
   tier_ = tier;
+  if (impl_->marks.empty()) page_cache_gets_ = 0;
   impl_->marks.push_back({impl_->undo.size(), impl_->rows.size(), impl_->garbage.size(), impl_->remaps.size(),
                           impl_->large_objects.size(), impl_->record_bytes, impl_->changed});
 }
@@ -137,7 +138,14 @@ Status WriteTxn::GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) 
     if (status != Status::kOk && status != Status::kNotFound) return status;
     entry = impl.Add(ns, db, key, std::move(original));
   }
-  if (entry->current != nullptr && entry->current->ExpiredAt(now_ms_)) impl.Expire(entry);
+  if (entry->current != nullptr && entry->current->ExpiredAt(now_ms_)) {
+    if (!impl.storage.MayExpire()) {
+      met_expired_ = true;
+      *record = nullptr;
+      return Status::kNotFound;
+    }
+    impl.Expire(entry);
+  }
   *record = entry->current;
   return *record != nullptr ? Status::kOk : Status::kNotFound;
 }
@@ -268,30 +276,30 @@ uint64_t WriteTxn::KeyCount(DbIndex db) const {
 
 void WriteTxn::Put(DbIndex db, const HashedKey& key, RecordPtr record) {
   assert(record != nullptr);
-  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key, now_ms_);
   const uint64_t old_id = entry->current == nullptr ? 0 : entry->current->header().object_id;
   if (old_id != 0 && old_id != record->header().object_id) impl_->AddGarbageOf(entry->current);
   impl_->SetCurrent(entry, std::move(record));
 }
 
 void WriteTxn::Erase(DbIndex db, const HashedKey& key) {
-  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key, now_ms_);
   impl_->AddGarbageOf(entry->current);
   impl_->SetCurrent(entry, nullptr);
 }
 
 void WriteTxn::Detach(DbIndex db, const HashedKey& key) {
-  impl_->SetCurrent(impl_->FindForWrite(NamespaceOf(db), key), nullptr);
+  impl_->SetCurrent(impl_->FindForWrite(NamespaceOf(db), key, now_ms_), nullptr);
 }
 
 void WriteTxn::Touch(DbIndex db, const HashedKey& key) {
-  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key, now_ms_);
   impl_->Remember(entry);
   entry->changed = true;
 }
 
 void WriteTxn::NoteFieldsExpired(DbIndex db, const HashedKey& key, ExpiredPart part) {
-  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key);
+  Impl::Entry* entry = impl_->FindForWrite(NamespaceOf(db), key, now_ms_);
   impl_->Remember(entry);
   entry->fields_expired = true;
   if (part == ExpiredPart::kAllFields) entry->hash_expired = true;
@@ -359,7 +367,7 @@ Status WriteTxn::BeginLargeObject(uint64_t object_id, uint8_t families, uint64_t
   assert(tier_ == ReadTier::kDisk);
   if (impl_->failed != Status::kOk) return impl_->failed;
   impl_->storage.garbage.Protect(object_id);
-  impl_->large_objects.push_back(object_id);
+  impl_->large_objects.push_back({object_id, false});
   impl_->changed = true;
   KeyBuffer key;
   EncodeGarbageObjectKey(object_id, &key);
@@ -382,6 +390,7 @@ Status WriteTxn::Impl::FlushLarge() {
   const rocksdb::Status written = storage.engine.Write(rocksdb::WriteOptions(), &large_batch);
   large_batch.Clear();
   if (!written.ok()) storage.writes.Failed("write to the log", written);
+  if (written.ok()) large_objects.back().on_disk = true;
   return FromRocks(written, "writing rows of a large object");
 }
 

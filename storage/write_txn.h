@@ -91,7 +91,8 @@ class CommitObserver {
 // Reads inside see the group's own pending writes. An overlay holds the last record of each touched key, so repeated
 // writes of one key cost one row in the WriteBatch; index entries (TTL), counters and garbage records are derived at
 // commit from the first and the last record. `original` records that have expired are removed, and reported as
-// kExpired, when they are met.
+// kExpired, when they are met; while nothing may expire (Storage::MayExpire) they are only invisible, so that whoever
+// reads writes nothing.
 //
 // One holder at a time: a pool thread, or the queue of stalled commits. Reused after Commit.
 class WriteTxn : public ReadView {
@@ -140,6 +141,7 @@ class WriteTxn : public ReadView {
   Status GetRecord(DbIndex db, const HashedKey& key, RecordPtr* record) override;
   using ReadView::GetRecord;
   Status GetRow(RowFamily family, std::string_view row_key, std::string* value) override;
+  // Here a visitor may put rows that are not of the range: of another object.
   Status ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order, RowVisitor visit,
                   void* context) override;
   Status ScanRecords(DbIndex db, uint64_t first_bucket, uint64_t last_bucket, RecordVisitor visit,
@@ -186,7 +188,8 @@ class WriteTxn : public ReadView {
   void Enlist(std::shared_ptr<CommitParticipant> participant);
 
   // Writes everything as one WriteBatch. kOk: visible and in the kernel. kIncomplete: `no_slowdown` and RocksDB would
-  // stall; the group is unchanged and Commit may be called again (from the slow lane). Any other: nothing was written
+  // stall; the group is unchanged and Commit may be called again (from the slow lane). kReadOnly: writes are off; while
+  // only space is low, a group that does nothing but remove is committed all the same. Any other: nothing was written
   // (kIoError: nothing can be seen; once RocksDB was reopened, it is there as a whole or not at all), cache and
   // counters are as before. Always releases the locks but for kIncomplete. *sequence: what SyncThread must cover before
   // an `appendfsync always` reply may leave.

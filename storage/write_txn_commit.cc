@@ -96,8 +96,8 @@ void WriteTxn::Impl::BuildBatch() {
 
   rocksdb::ColumnFamilyHandle* sys = storage.engine.handle(Family::kSys);
   KeyBuffer key;
-  for (const uint64_t id : large_objects) {
-    EncodeGarbageObjectKey(id, &key);
+  for (const LargeObject& large : large_objects) {
+    EncodeGarbageObjectKey(large.id, &key);
     batch.Delete(sys, ToSlice(key.view()));
   }
   for (const Garbage& each : garbage) {
@@ -154,7 +154,7 @@ void WriteTxn::Impl::Publish(uint64_t sequence, int64_t now_ms, CommitObserver* 
   for (const std::shared_ptr<CommitParticipant>& each : participants) each->OnCommitted(sequence);
   participants.clear();
   for (const NamespaceDelta& each : deltas) table.Count(each.ns, each.db, each.delta, each.expire_min);
-  for (const uint64_t id : large_objects) storage.garbage.Unprotect(id, false);
+  for (const LargeObject& large : large_objects) storage.garbage.Unprotect(large.id, false);
   large_objects.clear();
   for (const Garbage& each : garbage) storage.garbage.Added(each);
   if (!remaps.empty()) storage.garbage.AddedWhole();
@@ -211,7 +211,7 @@ void WriteTxn::Impl::Unmark(bool erase) {
 
 void WriteTxn::Impl::DropLarge(size_t keep) {
   while (large_objects.size() > keep) {
-    storage.garbage.Unprotect(large_objects.back(), true);
+    storage.garbage.Unprotect(large_objects.back().id, large_objects.back().on_disk);
     large_objects.pop_back();
   }
 }
@@ -269,6 +269,7 @@ Status WriteTxn::Commit(CommitObserver* observer, bool no_slowdown, uint64_t* se
     return Status::kOk;
   }
   Status status = impl.failed != Status::kOk ? impl.failed : storage.writes.WritesAllowed();
+  if (status == Status::kReadOnly && impl.OnlyFrees()) status = storage.writes.FreeingAllowed();
   if (status == Status::kOk) {
     impl.BuildBatch();
     impl.MarkPending();

@@ -96,7 +96,11 @@ class WriteTxn::Impl {
   std::vector<uint32_t> row_ranges;                           // the kDeleteRange ones
   std::vector<Garbage> garbage;
   std::vector<Remap> remaps;
-  std::vector<uint64_t> large_objects;     // rows are on disk under a protected garbage record
+  struct LargeObject {
+    uint64_t id;
+    bool on_disk;  // its garbage record is, and rows are
+  };
+  std::vector<LargeObject> large_objects;  // under a protected garbage record, the one being written at the end
   std::optional<NamespaceMap> namespaces;  // when there are remaps
   std::vector<Undo> undo;
   std::vector<Mark> marks;  // of the commands begun, the outermost first
@@ -175,10 +179,12 @@ class WriteTxn::Impl {
     if (expiry_listener != nullptr) expiry_listener->OnExpiryMet(entry->db, entry->key, ExpiredPart::kKey);
   }
 
-  Entry* FindForWrite(Namespace ns, const HashedKey& key) {
+  Entry* FindForWrite(Namespace ns, const HashedKey& key, int64_t now_ms) {
     Entry* entry = Find(ns, key);
     CHECK(entry != nullptr) << "a key is read in its group before it is written";
     assert(exclusive || (inside_gate && grant.Holds(KeyLocks::StripeOf(key.hash))));
+    // Left there when it was read, since nothing was to expire by itself: now it does.
+    if (entry->current != nullptr && entry->current->ExpiredAt(now_ms)) Expire(entry);
     return entry;
   }
 
@@ -256,8 +262,14 @@ class WriteTxn::Impl {
     }
   }
 
-  // Smallest id that may be in use after all databases that there are were replaced; nullopt when one was not.
+  // Smallest id that may be in use after all databases that there are were replaced; nullopt when one was not (or is not
+  // to be seen by this server), or when a record that this group writes owns an object: of those some may stay (moved into a database that had been
+  // replaced), some may not (put before it was replaced again), and the objects have to be told one by one.
   std::optional<uint64_t> GarbageBelow() const {
+    const bool owners = std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
+      return entry.written() && entry.current != nullptr && entry.current->header().object_id != 0;
+    });
+    if (owners || storage.databases.has_hidden_keys()) return std::nullopt;
     uint64_t below = UINT64_MAX;
     for (int db = 0; db < storage.databases.size(); ++db) {
       if (!IsReplaced(storage.databases.NamespaceOf(static_cast<DbIndex>(db)))) return std::nullopt;
@@ -270,6 +282,22 @@ class WriteTxn::Impl {
 
   bool IsReplaced(Namespace ns) const {
     return std::any_of(remaps.begin(), remaps.end(), [ns](const Remap& r) { return !r.swap && r.old_ns == ns; });
+  }
+
+  // Whether the commit does nothing but free space: keys go, records get shorter, rows are deleted (and the records
+  // over them get no longer), databases are emptied.
+  bool OnlyFrees() const {
+    const bool deletes_rows = !rows.empty();
+    const auto shrinks = [deletes_rows](const Entry& entry) {
+      if (!entry.written() || entry.current == nullptr) return true;
+      if (entry.original == nullptr) return false;
+      const size_t before = entry.original->stored().size();
+      const size_t after = entry.current->stored().size();
+      return deletes_rows ? after <= before : after < before;
+    };
+    return large_objects.empty() && std::all_of(entries.begin(), entries.end(), shrinks) &&
+           std::none_of(rows.begin(), rows.end(), [](const RowOp& op) { return op.kind == RowOp::kPut; }) &&
+           std::none_of(remaps.begin(), remaps.end(), [](const Remap& remap) { return remap.swap; });
   }
 
   NamespaceDelta& DeltaOf(const Entry& entry) {

@@ -39,7 +39,8 @@ Status Dump(CommandContext& ctx) {
   const ConfigSnapshot& config = ctx.services.config.current();
   storage::RdbWriter writer({.list_max_listpack_size = config.list_max_listpack_size,
                              .stream_node_max_bytes = config.stream_node_max_bytes,
-                             .stream_node_max_entries = config.stream_node_max_entries});
+                             .stream_node_max_entries = config.stream_node_max_entries,
+                             .bytes_max = ctx.services.storage.string_bytes_max()});
   const storage::Status told = TellWithoutUse(ctx.view(), ctx.db(), ctx.key(1), &writer);
   if (told == storage::Status::kNotFound) {  // a hash whose last fields have expired
     ctx.reply.Null();

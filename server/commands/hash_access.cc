@@ -9,22 +9,11 @@ namespace basalt {
 
 using storage::HashStore;
 
-namespace {
-
-// Whether a command that only reads may remove what is due: not while clients are paused, nor while nothing can be
-// written.
-bool MayRemoveDue(const CommandContext& ctx) {
-  const storage::Storage& storage = ctx.services.storage;
-  return ctx.can_write() && !storage.expire_paused() && storage.health() < storage::Health::kReadOnly;
-}
-
-}  // namespace
-
 storage::Status LookupHash(CommandContext& ctx, const storage::HashedKey& key, storage::HashValue* hash) {
   storage::RecordPtr record;
   storage::Status status = LookupCollection(ctx, ctx.view(), key, storage::ValueType::kHash, &record);
   if (status != storage::Status::kOk) return status;
-  if (record->FieldsDueAt(ctx.now_ms()) && MayRemoveDue(ctx)) {
+  if (record->FieldsDueAt(ctx.now_ms()) && ctx.can_write() && ctx.services.storage.MayExpire()) {
     status = HashStore::RemoveDue(ctx.txn(), ctx.db(), key);
     return status == storage::Status::kOk ? HashStore::Find(ctx.view(), ctx.db(), key, hash) : status;
   }

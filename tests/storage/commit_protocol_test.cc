@@ -1,8 +1,11 @@
 // The rules of DESIGN §5 that concern storage, each by name.
 
+#include <rocksdb/statistics.h>
+
 #include <random>
 #include <thread>
 
+#include "storage/collection.h"
 #include "storage/key_codec.h"
 #include "storage/storage_impl.h"
 #include "tests/storage/storage_fixture.h"
@@ -83,6 +86,29 @@ TEST_F(CommitProtocolTest, ViewWithASnapshotDoesNotSeeWhatIsCachedLater) {
   EXPECT_EQ(Get("a"), std::nullopt);
   ASSERT_EQ(FlushDb(), Status::kOk);
   ASSERT_EQ(GetFrom(view, 0, Key("b"), &value), Status::kOk);  // the name spaces are of that moment too
+}
+
+// A FLUSHDB that RocksDB stalls: the fast lane does not wait for it, in the slow lane it is waited for.
+TEST_F(CommitProtocolTest, SnapshotDuringAStalledFlushdbIsTheSlowLanesWork) {
+  ASSERT_EQ(Set("a", "1"), Status::kOk);
+  DatabaseTable& databases = storage_->impl().databases;
+  databases.BeginRemap();
+  std::thread end;
+  {
+    ReadView fast(*storage_, now_ms_, ReadTier::kMemory);
+    fast.RequireSnapshot();
+    std::string value;
+    EXPECT_EQ(GetFrom(fast, 0, Key("a"), &value), Status::kIncomplete);
+    end = std::thread([&databases] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      databases.EndRemap();
+    });
+    ReadView slow(*storage_, now_ms_, ReadTier::kDisk);
+    slow.RequireSnapshot();
+    EXPECT_EQ(GetFrom(slow, 0, Key("a"), &value), Status::kOk);
+    EXPECT_EQ(value, "1");
+  }
+  end.join();
 }
 
 // ⚑ states that never existed: two keys that always change together, and a large value with its header
@@ -346,6 +372,95 @@ TEST_F(CommitProtocolTest, LargeChangeIsAllOrNothingAfterACrash) {
   BackToSurvivor();
 }
 
+// ⚑ large changes: a pass of the collector that began before the commit is not to act upon what it saw by then
+TEST_F(CommitProtocolTest, LargeChangeCommittedDuringAPassOfTheCollectorStays) {
+  // Older garbage, so that the pass is busy when the commit comes.
+  constexpr int kOlder = 3000;
+  const std::string older(5000, 'o');
+  for (int i = 0; i < kOlder; ++i) {
+    ASSERT_EQ(Set("older", older), Status::kOk);
+    ASSERT_EQ(Del("older"), Status::kOk);
+  }
+  const std::string value(5 << 20, 'v');
+  const HashedKey key = Key("large");
+  WriteTxn txn(*storage_);
+  ASSERT_EQ(txn.LockKeys({&key, 1}), Status::kOk);
+  txn.BeginCommand(now_ms_, ReadTier::kDisk);
+  RecordPtr record;
+  (void)txn.GetRecord(0, key, &record);
+  ASSERT_EQ(StringStore::Set(txn, 0, key, value, kNoExpire), Status::kOk);
+  txn.EndCommand();
+
+  GarbageCollector& garbage = storage_->impl().garbage;
+  const uint64_t removed = garbage.GetStats().rows_removed;
+  std::thread pass([this] { storage_->RunGarbageCycle(UINT64_MAX); });
+  while (garbage.GetStats().rows_removed == removed) std::this_thread::yield();
+  uint64_t sequence = 0;
+  EXPECT_EQ(txn.Commit(nullptr, false, &sequence), Status::kOk);
+  const bool during = garbage.GetStats().rows_removed < removed + kOlder;
+  pass.join();
+  EXPECT_TRUE(during) << "the pass was over before the commit";
+  CollectGarbage();
+  EXPECT_TRUE(Get("large") == value);
+  EXPECT_EQ(RowsIn(Family::kBig), 80u);
+}
+
+// A string that is no more is removed by the names of its rows; they are not read for it.
+TEST_F(CommitProtocolTest, CollectorDoesNotReadTheValuesOfStrings) {
+  ASSERT_EQ(Set("s", std::string(4 << 20, 's')), Status::kOk);
+  ASSERT_EQ(storage_->Flush(), Status::kOk);
+  ASSERT_EQ(Del("s"), Status::kOk);
+  const auto bytes_read = [this] {
+    return storage_->impl().engine.statistics()->getTickerCount(rocksdb::ITER_BYTES_READ);
+  };
+  const uint64_t before = bytes_read();
+  CollectGarbage();
+  EXPECT_LT(bytes_read() - before, 10'000u);
+  EXPECT_EQ(RowsIn(Family::kBig), 0u);
+}
+
+// A string in `big` with a gap, given up: its last rows have higher numbers than it has rows.
+TEST_F(CommitProtocolTest, LargeStringWithAGapIsGivenUpWhole) {
+  const HashedKey key = Key("s");
+  ASSERT_EQ(Set("s", std::string(2 << 20, 's')), Status::kOk);
+  const uint64_t rows = RowsIn(Family::kBig);
+  EXPECT_EQ(Write({"s"},
+                  [&](WriteTxn& txn) {
+                    uint64_t length = 0;
+                    EXPECT_EQ(StringStore::SetRange(txn, 0, key, 100 << 20, std::string(9 << 20, 'e'), &length),
+                              Status::kOk);
+                    return Status::kInvalid;
+                  }),
+            Status::kInvalid);
+  EXPECT_GT(RowsIn(Family::kBig), rows);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), rows);
+}
+
+// Members are keys: of few but huge ones the collector does not gather gigabytes.
+TEST_F(CommitProtocolTest, CollectorDoesNotGatherHugeKeys) {
+  ASSERT_EQ(Write({"k"},
+                  [&](WriteTxn& txn) {
+                    RecordPtr old;
+                    (void)txn.GetRecord(0, Key("k"), &old);
+                    const uint64_t id = txn.NewObjectId();
+                    KeyBuffer lower;
+                    EncodeObjectBound(id, &lower);
+                    for (char c = 'a'; c <= 'z'; ++c) {
+                      txn.PutRow(RowFamily::kData, std::string(lower.view()) + std::string(100'000, c), "");
+                    }
+                    std::string payload;
+                    AppendRowsCount(26, &payload);
+                    txn.Put(0, Key("k"), Record::Make({ValueType::kSet, Encoding::kHashtable, kNoExpire, id}, payload));
+                    return Status::kOk;
+                  }),
+            Status::kOk);
+  ASSERT_EQ(Del("k"), Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kData), 0u);
+  EXPECT_EQ(storage_->Stats().garbage_rows_removed, 0u) << "row by row, not as a range";
+}
+
 TEST_F(CommitProtocolTest, FastLaneDoesNotWriteLargeValues) {
   const HashedKey key = Key("large");
   WriteTxn txn(*storage_);
@@ -379,6 +494,78 @@ TEST_F(CommitProtocolTest, GarbageStaysReadableForOlderSnapshots) {
   EXPECT_EQ(RowsIn(Family::kData), 0u);
 }
 
+// FLUSHALL of a server that knows fewer databases than there are leaves the others alone, rows included.
+TEST_F(CommitProtocolTest, FlushAllKeepsDatabasesThatTheServerDoesNotShow) {
+  const std::string value(10000, 'v');
+  ASSERT_EQ(Set("hidden", value, kNoExpire, 9), Status::kOk);
+  ASSERT_EQ(Set("shown", value, kNoExpire, 3), Status::kOk);
+  options_.databases = 8;
+  Reopen();
+  ASSERT_EQ(FlushAll(), Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), 1u);
+  options_.databases = 16;
+  Reopen();
+  CollectGarbage();
+  EXPECT_EQ(Get("hidden", 9), value);
+  EXPECT_EQ(Get("shown", 3), std::nullopt);
+}
+
+// All databases are replaced by one group, which also writes: what it leaves in them is not garbage, what it does not is.
+TEST_F(CommitProtocolTest, GroupThatReplacesAllDatabasesKeepsWhatItMovedBetweenThem) {
+  storage_.reset();
+  options_.databases = 2;
+  options_.dir = dir_ + "/two";
+  Open();
+  const std::string value(10000, 'v');
+  ASSERT_EQ(Set("moved", value, kNoExpire, 1), Status::kOk);
+  ASSERT_EQ(WriteExclusive([&](WriteTxn& txn) {
+              txn.ReplaceNamespace(0);
+              EXPECT_EQ(Keyspace::Rename(txn, 1, Key("moved"), 0, Key("moved")), Status::kOk);
+              txn.ReplaceNamespace(1);
+            }),
+            Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(Get("moved", 0), value);
+  EXPECT_EQ(RowsIn(Family::kBig), 1u);
+
+  ASSERT_EQ(WriteExclusive([&](WriteTxn& txn) {
+              for (DbIndex db = 0; db < 2; ++db) txn.ReplaceNamespace(db);
+              RecordPtr old;
+              EXPECT_EQ(txn.GetRecord(0, Key("between"), &old), Status::kNotFound);
+              EXPECT_EQ(StringStore::Set(txn, 0, Key("between"), value, kNoExpire), Status::kOk);
+              for (DbIndex db = 0; db < 2; ++db) txn.ReplaceNamespace(db);
+            }),
+            Status::kOk);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), 0u);
+  EXPECT_EQ(RowsIn(Family::kMeta), 0u);
+}
+
+// A commit does not flush; whoever looks after it does, when there are too many range tombstones.
+TEST_F(CommitProtocolTest, RangeTombstonesAreFlushedBehindTheCommits) {
+  Engine& engine = storage_->impl().engine;
+  const auto delete_range = [&] {
+    return Write({"k"}, [](WriteTxn& txn) {
+      txn.DeleteRows(RowFamily::kData, "a", "b");
+      return Status::kOk;
+    });
+  };
+  const auto memtable_entries = [&] {
+    uint64_t entries = 0;
+    engine.db()->GetIntProperty(engine.handle(Family::kData), rocksdb::DB::Properties::kNumEntriesActiveMemTable,
+                                &entries);
+    return entries;
+  };
+  for (uint32_t i = 0; i < Engine::kRangeTombstonesMax; ++i) {
+    engine.FlushRangeTombstones();
+    ASSERT_EQ(delete_range(), Status::kOk);
+  }
+  EXPECT_EQ(memtable_entries(), Engine::kRangeTombstonesMax);
+  engine.FlushRangeTombstones();
+  EXPECT_EQ(memtable_entries(), 0u);
+}
+
 TEST_F(CommitProtocolTest, ObserverHearsWhatHappenedToEachKey) {
   ASSERT_EQ(Set("old", "1"), Status::kOk);
   ASSERT_EQ(Set("due", "1", now_ms_ + 10), Status::kOk);
@@ -404,6 +591,64 @@ TEST_F(CommitProtocolTest, ObserverHearsWhatHappenedToEachKey) {
   EXPECT_EQ(storage_->Stats().expired_keys, 2u);
   EXPECT_EQ(storage_->Counts(0).keys, 2u);
   EXPECT_EQ(storage_->Counts(0).expires, 0u);
+}
+
+// While nothing may expire, a read under locks writes nothing; what is written replaces nothing but what had expired.
+TEST_F(CommitProtocolTest, ExpiredKeyStaysInvisibleWhileNothingMayExpire) {
+  ASSERT_EQ(Set("due", std::string(10000, 'd'), now_ms_ + 10), Status::kOk);
+  now_ms_ += 10;
+  storage_->PauseExpire(true);
+  RecordingObserver observer;
+  EXPECT_EQ(Write(
+                {"due"},
+                [&](WriteTxn& txn) {
+                  RecordPtr record;
+                  EXPECT_EQ(txn.GetRecord(0, Key("due"), &record), Status::kNotFound);
+                  EXPECT_FALSE(txn.HasPendingWrites());
+                  return Status::kOk;
+                },
+                &observer),
+            Status::kOk);
+  EXPECT_EQ(observer.seen, "");
+  EXPECT_EQ(storage_->Counts(0).expires, 1u);
+  EXPECT_EQ(Write(
+                {"due"},
+                [&](WriteTxn& txn) {
+                  RecordPtr record;
+                  EXPECT_EQ(txn.GetRecord(0, Key("due"), &record), Status::kNotFound);
+                  return StringStore::Set(txn, 0, Key("due"), "new", kNoExpire);
+                },
+                &observer),
+            Status::kOk);
+  EXPECT_EQ(observer.seen, "xdue +due ");
+  EXPECT_EQ(Get("due"), "new");
+  EXPECT_EQ(storage_->Counts(0).keys, 1u);
+  EXPECT_EQ(storage_->Counts(0).expires, 0u);
+  EXPECT_EQ(RowsIn(Family::kTtl), 0u);
+  CollectGarbage();
+  EXPECT_EQ(RowsIn(Family::kBig), 0u);
+}
+
+// The expire cycle that is told to stop in the middle finds the rest when it may go on.
+TEST_F(CommitProtocolTest, ExpireCycleThatIsPausedLeavesNothingOut) {
+  class Pauser : public CommitObserver {
+   public:
+    explicit Pauser(Storage& storage) : storage_(storage) {}
+    void OnCommitted(std::span<const Change>) override { storage_.PauseExpire(true); }
+    void OnDatabasesReplaced(std::span<const DbIndex>) override {}
+
+   private:
+    Storage& storage_;
+  } pauser(*storage_);
+  constexpr uint64_t kKeys = 3 * TtlIndex::kBatchUnits;
+  for (uint64_t i = 0; i < kKeys; ++i) ASSERT_EQ(Set("due-" + std::to_string(i), "v", now_ms_ + 10), Status::kOk);
+  now_ms_ += 10;
+  storage_->SetExpireObserver(&pauser);
+  EXPECT_EQ(storage_->RunExpireCycle(kKeys), TtlIndex::kBatchUnits);
+  storage_->SetExpireObserver(nullptr);
+  storage_->PauseExpire(false);
+  EXPECT_EQ(storage_->RunExpireCycle(kKeys), kKeys - TtlIndex::kBatchUnits);
+  EXPECT_EQ(storage_->Counts(0).keys, 0u);
 }
 
 }  // namespace

@@ -148,6 +148,28 @@ TEST_F(FailedDiskTest, ReadsGoOnWhenTheReopenFailsHalfWay) {
   ExpectCounters();
 }
 
+// Writes off, reads on: also of keys whose time has come, under locks as a read behind others has them.
+TEST_F(FailedDiskTest, ExpiredKeyIsReadAsAbsentWhileWritesAreOff) {
+  ASSERT_EQ(Set("due", "1", now_ms_ + 10), Status::kOk);
+  ASSERT_EQ(Set("live", "2"), Status::kOk);
+  now_ms_ += 10;
+  fs_->Arm(FaultFs::kAppend, 1, FaultFs::Error::kIo, FaultFs::Lasts::kUntilHealed);
+  EXPECT_EQ(Set("other", "3"), Status::kIoError);
+  ASSERT_EQ(storage_->health(), Health::kFailed);
+  EXPECT_EQ(Write({"due", "live"},
+                  [&](WriteTxn& txn) {
+                    RecordPtr record;
+                    EXPECT_EQ(txn.GetRecord(0, Key("due"), &record), Status::kNotFound);
+                    EXPECT_EQ(txn.GetRecord(0, Key("live"), &record), Status::kOk);
+                    return Status::kOk;
+                  }),
+            Status::kOk);
+  fs_->Heal();
+  WaitUntilHealthy();
+  EXPECT_EQ(storage_->RunExpireCycle(10), 1u);
+  ExpectCounters();
+}
+
 TEST_F(FailedDiskTest, WatermarkWarnsThenRefusesThenResumes) {
   options_.disk_free_warn_bytes = 1000 << 20;
   options_.disk_free_stop_bytes = 100 << 20;
@@ -171,6 +193,47 @@ TEST_F(FailedDiskTest, WatermarkWarnsThenRefusesThenResumes) {
   EXPECT_EQ(look(1100), Health::kDiskLow);
   EXPECT_EQ(look(1300), Health::kOk);
   EXPECT_EQ(storage_->Stats().reopens, 0u);
+}
+
+// A disk that filled up with data that expires or is deleted must come back by that.
+TEST_F(FailedDiskTest, WhatFreesSpaceIsWrittenBelowTheWatermark) {
+  options_.disk_free_warn_bytes = 1000 << 20;
+  options_.disk_free_stop_bytes = 100 << 20;
+  Reopen();
+  ASSERT_EQ(Set("kept", "1"), Status::kOk);
+  ASSERT_EQ(Set("gone", std::string(10000, 'g')), Status::kOk);
+  ASSERT_EQ(Set("flushed", "1", kNoExpire, 1), Status::kOk);
+  for (const char* name : {"read", "cycle"}) ASSERT_EQ(Set(name, "1", now_ms_ + 10), Status::kOk);
+  now_ms_ += 10;
+  const auto look = [this](uint64_t megabytes) {
+    fs_->SetFreeBytes(megabytes << 20);
+    guardian().Tick();
+    ASSERT_EQ(storage_->health(), Health::kReadOnly);
+  };
+  look(12);
+  EXPECT_EQ(Del("gone"), Status::kReadOnly) << "too little is left for any write";
+  EXPECT_EQ(storage_->RunExpireCycle(10), 0u);
+  look(13);
+  EXPECT_EQ(Set("kept", "2"), Status::kReadOnly);
+  EXPECT_EQ(Set("new", "2"), Status::kReadOnly);
+  EXPECT_EQ(Expire("kept", now_ms_ + 100), Status::kReadOnly);
+  EXPECT_EQ(Rename("kept", "moved"), Status::kReadOnly);
+  EXPECT_EQ(Del("gone"), Status::kOk);
+  EXPECT_NE(storage_->RunGarbageCycle(100), 0u);
+  EXPECT_EQ(FlushDb(1), Status::kOk);
+  EXPECT_EQ(Write({"read"},
+                  [&](WriteTxn& txn) {
+                    RecordPtr record;
+                    EXPECT_EQ(txn.GetRecord(0, Key("read"), &record), Status::kNotFound);
+                    EXPECT_TRUE(txn.HasPendingWrites());
+                    return Status::kOk;
+                  }),
+            Status::kOk);
+  EXPECT_EQ(storage_->RunExpireCycle(10), 1u);
+  EXPECT_EQ(Get("kept"), "1");
+  EXPECT_EQ(storage_->Counts(0).keys, 1u);
+  EXPECT_EQ(storage_->Counts(1).keys, 0u);
+  ExpectCounters();
 }
 
 TEST_F(FailedDiskTest, BallastIsGivenUpWhenTheDiskIsFullAndMadeAgain) {

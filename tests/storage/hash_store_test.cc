@@ -11,7 +11,9 @@
 
 #include "storage/key_codec.h"
 #include "storage/storage_impl.h"
+#include "storage/value_teller.h"
 #include "tests/storage/storage_fixture.h"
+#include "tests/storage/value_text.h"
 
 namespace basalt::storage {
 namespace {
@@ -255,6 +257,19 @@ TEST_F(HashStoreTest, LastFieldTakesTheKeyAndANewHashStartsAnew) {
     EXPECT_EQ(storage_->RunExpireCycle(1000), 1u);
     EXPECT_EQ(storage_->Counts(0).keys, 0u);
     CheckIndexes();
+  }
+}
+
+// A value without elements is none: whoever dumps it would write what nobody can restore.
+TEST_F(HashStoreTest, HashWhoseFieldsAreAllDueIsNotTold) {
+  for (const int count : {5, 300}) {  // packed, and in rows
+    MakeHash("h", count);
+    HExpire("h", Names(0, count), now_ms_ + 10);
+    now_ms_ += 10;
+    ReadView view(*storage_, now_ms_, ReadTier::kDisk);
+    ValueText text;
+    EXPECT_EQ(TellValue(view, 0, Key("h"), &text), Status::kNotFound) << count;
+    EXPECT_FALSE(text.ended());
   }
 }
 

@@ -169,6 +169,30 @@ TEST_F(KeyspaceTest, HundredThousandKeysDueAtOnceAreGoneAndCountedExactly) {
   EXPECT_EQ(storage_->Counts(0).expires, 1000u);
 }
 
+TEST_F(KeyspaceTest, ScanTakesAnyCount) {
+  Fill(1000, "k");
+  for (const uint64_t count : {uint64_t{1} << 62, UINT64_MAX / 4 + 1, UINT64_MAX}) {
+    ReadView view(*storage_, now_ms_, ReadTier::kDisk);
+    std::vector<std::string> expired;
+    uint64_t keys = 0;
+    uint64_t next = 1;
+    const auto visit = [&](std::string_view, const RecordPtr&) { ++keys; };
+    ASSERT_EQ(Keyspace::Scan(view, 0, 0, count, visit, &expired, &next), Status::kOk);
+    EXPECT_EQ(next, 0u) << count;
+    EXPECT_EQ(keys, 1000u) << count;
+  }
+}
+
+TEST_F(KeyspaceTest, OneDatabaseDoesNotKeepTheOthersFromExpiring) {
+  ASSERT_EQ(Set("k", "v", now_ms_ + 10, 3), Status::kOk);
+  now_ms_ += 10;
+  for (int run = 0; run < 2; ++run) {  // database 0 always has as much as one run takes
+    Fill(10, "due-" + std::to_string(run), now_ms_ - 1);
+    EXPECT_EQ(storage_->RunExpireCycle(10), 10u);
+  }
+  EXPECT_EQ(storage_->Counts(3).keys, 0u);
+}
+
 TEST_F(KeyspaceTest, BackgroundThreadExpiresWithinASecondUnlessPaused) {
   storage_.reset();
   options_.background = true;

@@ -155,6 +155,71 @@ TEST(RdbPayloadTest, ExpansionIsBounded) {
   EXPECT_EQ(ReadRdbPayload(payload, &text), Status::kInvalid);
 }
 
+// Elements of no length take 2 bytes of a node and, compressed, next to nothing; reading keeps 70 bytes for each.
+TEST(RdbPayloadTest, EmptyFieldsAreNotForNothing) {
+  RdbWriter writer({.stream_node_max_bytes = 0, .stream_node_max_entries = 0});
+  ASSERT_EQ(writer.Begin(ValueType::kStream, Encoding::kStream, 0), Status::kOk);
+  ASSERT_EQ(writer.Entry({1, 0}, std::vector<std::string_view>(2'000'000)), Status::kOk);
+  ValueSink::StreamFacts facts;
+  facts.length = facts.entries_added = 1;
+  facts.first_id = facts.last_id = {1, 0};
+  ASSERT_EQ(writer.Facts(facts), Status::kOk);
+  ASSERT_EQ(writer.End(), Status::kOk);
+  const std::string payload = writer.TakePayload();
+  ASSERT_LT(payload.size(), 100u << 10);
+  ValueText text;
+  EXPECT_EQ(ReadRdbPayload(payload, &text), Status::kInvalid);
+  EXPECT_LE(text.lines().size(), 1u);
+}
+
+// … and members that are all the same are not gathered until the last.
+TEST(RdbPayloadTest, EqualMembersAreNoticedEarly) {
+  for (const ValueType type : {ValueType::kSet, ValueType::kHash, ValueType::kZset}) {
+    RdbWriter writer({});
+    ASSERT_EQ(writer.Begin(type, Encoding::kListpack, 0), Status::kOk);
+    for (int i = 0; i < 1'000'000; ++i) {
+      const Status status = type == ValueType::kSet    ? writer.Element("")
+                            : type == ValueType::kHash ? writer.Field("", "")
+                                                       : writer.Scored("", 1);
+      ASSERT_EQ(status, Status::kOk);
+    }
+    ASSERT_EQ(writer.End(), Status::kOk);
+    ValueText text;
+    EXPECT_EQ(ReadRdbPayload(writer.TakePayload(), &text), Status::kInvalid);
+    EXPECT_LT(text.lines().size(), 10'000u);
+  }
+}
+
+// A value that makes a payload nobody could be given is not gathered to its end, whatever its form.
+TEST(RdbPayloadTest, WriterStopsAtItsLimit) {
+  const std::string text(1000, 't');
+  const std::string_view entry[] = {"field", text};
+  const auto told = [&](ValueType type, Encoding encoding) {
+    RdbWriter writer({.compress = false, .bytes_max = 100'000});
+    EXPECT_EQ(writer.Begin(type, encoding, 0), Status::kOk);
+    int count = 0;
+    Status status = Status::kOk;
+    for (; status == Status::kOk && count < 100'000; ++count) {
+      const auto number = static_cast<uint64_t>(count) + 1;
+      status = type == ValueType::kHash             ? writer.Field(std::to_string(number), text)
+               : type == ValueType::kZset           ? writer.Scored(std::to_string(number) + text, 1)
+               : type == ValueType::kStream         ? writer.Entry({number, 0}, entry)
+               : encoding == Encoding::kIntset      ? writer.Element(std::to_string(number))
+                                                    : writer.Element(text);
+    }
+    EXPECT_EQ(status, Status::kTooLarge) << TypeName(type);
+    return count;
+  };
+  EXPECT_LE(told(ValueType::kList, Encoding::kQuicklist), 101);
+  EXPECT_LE(told(ValueType::kList, Encoding::kListpack), 101);
+  EXPECT_LE(told(ValueType::kSet, Encoding::kHashtable), 101);
+  EXPECT_LE(told(ValueType::kSet, Encoding::kIntset), 12'501);
+  EXPECT_LE(told(ValueType::kHash, Encoding::kHashtable), 101);
+  EXPECT_LE(told(ValueType::kHash, Encoding::kListpack), 101);
+  EXPECT_LE(told(ValueType::kZset, Encoding::kSkiplist), 101);
+  EXPECT_LE(told(ValueType::kStream, Encoding::kStream), 101);
+}
+
 TEST(RdbPayloadTest, ListsAreCutIntoNodesAsTheSettingSays) {
   for (const int64_t setting : {-5, -2, -1, 0, 1, 3, 128}) {
     RdbWriter writer({.list_max_listpack_size = setting});

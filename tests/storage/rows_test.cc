@@ -189,6 +189,84 @@ TEST_F(RowsTest, AScanInPagesVisitsEveryMemberOnce) {
   for (const auto& [member, times] : seen) EXPECT_EQ(times, 1) << member;
 }
 
+// Few rows are announced, of a size that nobody knows, and they are large: they do not gather in the group.
+TEST_F(RowsTest, AnObjectThatTurnsOutToBeLargeIsNotGathered) {
+  constexpr uint32_t kRows = 100;
+  const std::string value(100'000, 'v');
+  uint64_t id = 0;
+  const auto make = [&](WriteTxn& txn) {
+    RecordPtr old;
+    (void)txn.GetRecord(0, Key("k"), &old);
+    NewObject object(txn, RowFamilyBit(RowFamily::kData), kRows, 0);
+    id = object.id();
+    EXPECT_EQ(object.Begin(), Status::kOk);
+    for (uint32_t i = 0; i < kRows; ++i) EXPECT_EQ(object.Put(RowFamily::kData, RowKey(id, i), value), Status::kOk);
+    EXPECT_EQ(object.End(), Status::kOk);
+    EXPECT_LT(txn.PendingBytes(), 2 * NewObject::kLargeBytes);
+    std::string payload;
+    AppendRowsCount(kRows, &payload);
+    txn.Put(0, Key("k"), Record::Make({ValueType::kSet, Encoding::kHashtable, kNoExpire, id}, payload));
+  };
+  const auto rows = [&] {
+    ReadView view(*storage_, now_ms_, ReadTier::kDisk);
+    return Scan(view, id, 0, UINT32_MAX, ScanOrder::kForward, 1000).size();
+  };
+  const auto given_up = [&](WriteTxn& txn) {
+    make(txn);
+    return Status::kInvalid;
+  };
+  EXPECT_EQ(Write({"k"}, given_up), Status::kInvalid);
+  while (storage_->RunGarbageCycle(UINT64_MAX) != 0) {
+  }
+  EXPECT_EQ(rows(), 0u);
+  const auto committed = [&](WriteTxn& txn) {
+    make(txn);
+    return Status::kOk;
+  };
+  EXPECT_EQ(Write({"k"}, committed), Status::kOk);
+  EXPECT_EQ(rows(), kRows);
+  const auto copied = [&](WriteTxn& txn) {
+    const Status status = Keyspace::Copy(txn, 0, Key("k"), 0, Key("copy"));
+    EXPECT_LT(txn.PendingBytes(), 2 * NewObject::kLargeBytes);
+    return status;
+  };
+  EXPECT_EQ(Write({"k", "copy"}, copied), Status::kOk);
+  ASSERT_EQ(Del("k"), Status::kOk);
+  while (storage_->RunGarbageCycle(UINT64_MAX) != 0) {
+  }
+  EXPECT_EQ(rows(), 0u);
+  RecordPtr record;
+  ReadView view(*storage_, now_ms_, ReadTier::kDisk);
+  ASSERT_EQ(view.GetRecord(0, Key("copy"), &record), Status::kOk);
+  id = record->header().object_id;
+  EXPECT_EQ(rows(), kRows);
+  // The fast lane gives it up as soon as it is known.
+  WriteTxn txn(*storage_);
+  txn.BeginCommand(now_ms_, ReadTier::kMemory);
+  NewObject object(txn, RowFamilyBit(RowFamily::kData), kRows, 0);
+  Status status = object.Begin();
+  for (uint32_t i = 0; status == Status::kOk && i < kRows; ++i) {
+    status = object.Put(RowFamily::kData, RowKey(object.id(), i), value);
+  }
+  EXPECT_EQ(status, Status::kIncomplete);
+  txn.RollbackCommand();
+}
+
+// One that is given up before its first row is on the disk is not counted as garbage: nothing would ever count it off.
+TEST_F(RowsTest, ALargeObjectThatHasWrittenNothingIsNoGarbage) {
+  EXPECT_EQ(Write({"k"},
+                  [&](WriteTxn& txn) {
+                    NewObject object(txn, RowFamilyBit(RowFamily::kData), 100'000, 0);
+                    EXPECT_EQ(object.Begin(), Status::kOk);
+                    EXPECT_EQ(object.Put(RowFamily::kData, RowKey(object.id(), 1), "value"), Status::kOk);
+                    return Status::kInvalid;
+                  }),
+            Status::kInvalid);
+  while (storage_->RunGarbageCycle(UINT64_MAX) != 0) {
+  }
+  EXPECT_EQ(storage_->Stats().garbage_objects, 0u);
+}
+
 // Its rows are in two families; a group that is given up leaves none of them behind.
 TEST_F(RowsTest, ALargeObjectThatIsGivenUpLeavesNoRowInAnyFamily) {
   EXPECT_EQ(Write({"k"},

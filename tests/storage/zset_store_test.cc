@@ -524,6 +524,31 @@ TEST_F(ZsetStoreTest, RollbackKeepsTheTree) {
   EXPECT_EQ(rank, 2501u + 1 + 600);
 }
 
+// A tree that was loaded among pending writes of others and then left as it was is not older than its rows.
+TEST_F(ZsetStoreTest, TreeOfAGroupThatTakesItsChangesBackIsNotForOlderSnapshots) {
+  ASSERT_EQ(Fill("z", 5000, 5000), Status::kOk);
+  ReadView older(*storage_, now_ms_, ReadTier::kDisk);
+  older.RequireSnapshot();
+  RecordPtr record;
+  ASSERT_EQ(ZsetStore::Find(older, 0, Key("z"), &record), Status::kOk);
+  ASSERT_EQ(Add("z", "first", -1), Status::kOk);
+  storage_->impl().ranks.Clear();
+  WriteTxn txn(*storage_);
+  const HashedKey keys[] = {Key("z"), Key("other")};
+  ASSERT_EQ(txn.LockKeys(keys), Status::kOk);
+  txn.BeginCommand(now_ms_, ReadTier::kDisk);
+  RecordPtr other;
+  ASSERT_EQ(txn.GetRecord(0, keys[1], &other), Status::kNotFound);
+  ASSERT_EQ(StringStore::Set(txn, 0, keys[1], "1", kNoExpire), Status::kOk);
+  txn.EndCommand();
+  txn.BeginCommand(now_ms_, ReadTier::kDisk);
+  ASSERT_EQ(Add(txn, "z", "dropped", 2500.5), Status::kOk);
+  txn.RollbackCommand();
+  uint64_t rank = 0;
+  double score = 0;
+  EXPECT_EQ(ZsetStore::Rank(older, *record, "member:2501", &rank, &score), Status::kNeedLocks);
+}
+
 // A reader's answer is of one moment: its snapshot, or the lock. Writers add and remove in pairs, so the rank of the
 // last is always the number of members less one.
 TEST_F(ZsetStoreTest, ReadersSeeOneMomentWhileOthersWrite) {
