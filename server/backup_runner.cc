@@ -24,7 +24,7 @@ Status BackupRunner::MakeBackup() {
     LOG(ERROR) << "Backup failed: " << error;
     return Status::Message("ERR Backup failed: " + error);
   }
-  stats_.SetChangesAtBackup(changes);
+  stats_.BackupMade(changes);
   LOG(INFO) << "Backup made: " << path;
   return Ok();
 }

@@ -1,6 +1,9 @@
 #include "server/client_registry.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "server/watch_table.h"
 
 namespace basalt {
 
@@ -19,6 +22,16 @@ void ClientInfo::ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_
   pattern_subscriptions.store(patterns, kRelaxed);
   shard_subscriptions.store(shard_channels, kRelaxed);
   subscription_bytes.store(bytes, kRelaxed);
+}
+
+void ClientInfo::ShowWatch(std::shared_ptr<const WatchToken> watch) {
+  std::lock_guard lock(mu_);
+  watch_ = std::move(watch);
+}
+
+bool ClientInfo::watch_broken() const {
+  std::lock_guard lock(mu_);
+  return watch_ != nullptr && watch_->dirty();
 }
 
 std::string ClientInfo::name() const {
@@ -79,6 +92,17 @@ std::vector<std::shared_ptr<ClientInfo>> ClientRegistry::All() const {
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->id < b->id; });
   return all;
+}
+
+ClientRegistry::LargestBuffers ClientRegistry::Largest() const {
+  LargestBuffers largest;
+  std::lock_guard lock(mu_);
+  for (const auto& [id, client] : clients_) {
+    if (client->conn.counters == nullptr) continue;
+    largest.input = std::max<uint64_t>(largest.input, client->conn.counters->query_buffer_bytes);
+    largest.output = std::max<uint64_t>(largest.output, client->conn.counters->output_pending_bytes);
+  }
+  return largest;
 }
 
 size_t ClientRegistry::size() const {

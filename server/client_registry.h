@@ -13,6 +13,8 @@
 
 namespace basalt {
 
+class WatchToken;
+
 // What other threads may see of a client (CLIENT LIST, the filters of CLIENT KILL). Numbers are relaxed atomics,
 // written by the holder of the Session; strings are guarded. Shared by the Session and the ClientRegistry.
 class ClientInfo {
@@ -25,7 +27,6 @@ class ClientInfo {
 
   std::atomic<uint32_t> db{0};
   std::atomic<int32_t> queued_commands{-1};  // multi=
-  std::atomic<uint32_t> watched_keys{0};     // watch=
   std::atomic<uint64_t> queued_bytes{0};     // multi-mem=
   std::atomic<uint8_t> resp{2};
   std::atomic<bool> no_evict{false}, no_touch{false}, monitor{false}, blocked{false}, close_asap{false},
@@ -43,6 +44,10 @@ class ClientInfo {
   bool subscribed() const;
   void ShowSubscriptions(uint32_t channels, uint32_t patterns, uint32_t shard_channels, size_t bytes);
 
+  // What the client watches; null: nothing. And whether some of that has changed, so that its EXEC will fail.
+  void ShowWatch(std::shared_ptr<const WatchToken> watch);
+  bool watch_broken() const;
+
   std::string name() const;
   std::string user() const;
   std::string lib_name() const;
@@ -55,6 +60,7 @@ class ClientInfo {
  private:
   mutable std::mutex mu_;
   std::string name_, user_ = "default", lib_name_, lib_version_;  // guarded by mu_
+  std::shared_ptr<const WatchToken> watch_;                       // guarded by mu_
 };
 
 // All connected clients, by id. Any thread.
@@ -66,6 +72,11 @@ class ClientRegistry {
   std::shared_ptr<ClientInfo> Find(uint64_t id) const;
   std::vector<std::shared_ptr<ClientInfo>> All() const;  // by ascending id
   size_t size() const;
+  // Bytes of the longest query buffer and of the largest unsent output there are.
+  struct LargestBuffers {
+    uint64_t input = 0, output = 0;
+  };
+  LargestBuffers Largest() const;
 
  private:
   std::atomic<uint64_t> next_id_{1};

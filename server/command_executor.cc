@@ -33,6 +33,20 @@ namespace {
 constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
 constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
+// A web page, or a server talked into it, that sends HTTP: the body of such a request is read as commands.
+bool IsHttpRequest(std::string_view name) { return EqualsIgnoreCase(name, "post") || EqualsIgnoreCase(name, "host:"); }
+
+// DEBUG and what loads modules: as an option says.
+Status CheckProtected(const ConfigSnapshot& config, const Session& session, const CommandSpec& spec) {
+  const bool debug = spec.name == "debug";
+  const Permission permission = debug ? config.enable_debug_command : config.enable_module_command;
+  if (permission == Permission::kYes || (permission == Permission::kLocal && session.conn.loopback)) return Ok();
+  return Status::Message(std::string("ERR ") + (debug ? "DEBUG" : "MODULE") + " command not allowed. If the " +
+                         (debug ? "enable-debug-command" : "enable-module-command") +
+                         " option is set to \"local\", you can run it from a local connection, otherwise you need to "
+                         "set this option in the configuration file, and then restart the server.");
+}
+
 // Those of all commands that will run.
 uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
   return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
@@ -159,6 +173,14 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
   net::CommandBatch& batch = thread.group->current();
   Status error;
   const Command* command = services_.commands.Resolve(argv, &error);
+  session.info->last_command.store(command != nullptr ? command->spec->name.data() : "NULL", std::memory_order_relaxed);
+  if (command == nullptr && IsHttpRequest(argv[0])) {
+    LOG_EVERY_T(WARNING, 60) << "A client sends HTTP (POST or Host:), which looks like an attempt to reach this server "
+                                "through somebody's browser. The connection from "
+                             << session.conn.peer << " is closed.";
+    session.close_after_reply = true;  // and what stands behind it is not executed
+    return Next::kAdvance;
+  }
   if (command != nullptr) error = CommandTable::CheckArity(*command->spec, argv.size());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
@@ -206,6 +228,7 @@ CommandExecutor::Next CommandExecutor::Postpone(ThreadState& thread, int64_t unt
 Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
                                    uint64_t flags) const {
   const CommandSpec& spec = *command.spec;
+  if (spec.Has(kCmdProtected)) BASALT_RETURN_IF_ERROR(CheckProtected(services_.config.current(), session, spec));
   if (!session.authenticated && services_.users.NewClientsMustAuthenticate() && !spec.Has(kCmdNoAuth))
     return ErrorCode::kNoAuth;
   if (session.in_multi && spec.Has(kCmdNoMulti)) return Status::Message("ERR Command not allowed inside a transaction");
@@ -224,7 +247,7 @@ Status CommandExecutor::OutOfMemory() {
 
 Status CommandExecutor::CheckResources(uint64_t flags) const {
   if ((flags & kCmdDenyOom) != 0 && memory_limit_.exceeded()) return OutOfMemory();
-  if ((flags & kCmdWrite) != 0 && services_.config.current().min_replicas_to_write > 0) {
+  if ((flags & kCmdWrite) != 0 && services_.config.current().wants_replicas()) {
     return Status::Message("NOREPLICAS Not enough good replicas to write.");  // there are none
   }
   if ((flags & kCmdWrite) != 0) {
@@ -243,6 +266,7 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
   std::string line = ErrorText(error, spec != nullptr ? spec->name : std::string_view());
   if (spec != nullptr && spec->Has(kCmdRunsQueue)) {
     services_.watches.Forget(session.watch);
+    session.info->ShowWatch(nullptr);
     session.DiscardTransaction();
     ShowToMonitors(*spec, batch.Argv(batch.commands[batch.next]), session,
                    session.db);  // that the transaction has ended
@@ -258,14 +282,17 @@ void CommandExecutor::Refuse(net::CommandBatch& batch, Session& session, const C
 
 void CommandExecutor::Queue(net::CommandBatch& batch, Session& session, const Command& command,
                             std::span<const std::string_view> argv, uint64_t flags) const {
-  QueuedCommand queued{.command = &command, .args = {}};
-  queued.args.reserve(argv.size());
-  for (std::string_view arg : argv) {
-    queued.args.emplace_back(arg);
-    session.queued_bytes += arg.size() + sizeof(std::string);
+  const bool doomed = session.dirty_exec || (session.watch != nullptr && session.watch->dirty());
+  if (!doomed) {  // else EXEC will not run it
+    QueuedCommand queued{.command = &command, .args = {}};
+    queued.args.reserve(argv.size());
+    for (std::string_view arg : argv) {
+      queued.args.emplace_back(arg);
+      session.queued_bytes += arg.size() + sizeof(std::string);
+    }
+    session.queued_flags |= flags & ~uint64_t{kCmdOnlyRemoves};  // which others in the queue may not
+    session.queued.push_back(std::move(queued));
   }
-  session.queued_flags |= flags & ~uint64_t{kCmdOnlyRemoves};  // which others in the queue may not
-  session.queued.push_back(std::move(queued));
   session.Publish();
   if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Simple("QUEUED");
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
@@ -425,7 +452,6 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   const uint64_t started_ns = thread.now_ns;
   const int64_t now_ms = services_.storage.NowMs();
   const auto from = batch.replies.End();
-  session.info->last_command.store(spec.name.data(), std::memory_order_relaxed);
   if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkipping;
 
   Outbox& outbox = txn != nullptr ? thread.group->outbox() : thread.outbox;

@@ -97,9 +97,15 @@ struct KeySpec {
   enum class Find : uint8_t { kRange, kKeyNum } find = Find::kRange;
   int16_t last_key = 0;  // kRange: relative to the first key; negative from the end. kKeyNum: offset of the number
   int16_t step = 1;
-  int16_t limit = 0;      // kRange with a negative last_key: 0/1 no limit, n: 1/n of the rest
-  int16_t first_key = 0;  // kKeyNum: offset of the first key from the number
+  int16_t limit = 0;            // kRange with a negative last_key: 0/1 no limit, n: 1/n of the rest
+  int16_t first_key = 0;        // kKeyNum: offset of the first key from the number
+  std::string_view notes = {};  // COMMAND INFO: why the flags are what they are; our words
 
+  constexpr KeySpec Noted(std::string_view text) const {
+    KeySpec spec = *this;
+    spec.notes = text;
+    return spec;
+  }
   static constexpr KeySpec Range(uint32_t flags, int16_t first, int16_t last_relative, int16_t step) {
     return {.flags = flags,
             .begin = Begin::kIndex,

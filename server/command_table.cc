@@ -25,8 +25,8 @@ uint32_t Hash(std::string_view text, uint32_t hash = kHashSeed) {
 }
 
 uint32_t HashOf(const Command& command) {
-  return command.container == nullptr ? Hash(command.name())
-                                      : Hash(command.own_name(), Hash("|", Hash(command.container->name())));
+  return command.container == nullptr ? Hash(command.called)
+                                      : Hash(command.called, Hash("|", Hash(command.container->name())));
 }
 
 // `lower` is lower case.
@@ -159,6 +159,7 @@ void CommandTable::Build(std::span<const std::span<const CommandSpec>> families)
       command.spec = &spec;
       command.index = static_cast<uint32_t>(commands_.size() - 1);
       command.acl_categories = AclCategoriesOf(spec);
+      command.called = command.own_name();
       DeriveLegacyKeys(&command);
       if (spec.is_subcommand()) {
         Command* container = const_cast<Command*>(Find(spec.name.substr(0, spec.name.find('|'))));
@@ -173,6 +174,20 @@ void CommandTable::Build(std::span<const std::span<const CommandSpec>> families)
   }
 }
 
+bool CommandTable::Rename(std::string_view name, std::string_view new_name, std::string* error) {
+  auto* command = const_cast<Command*>(Find(name));
+  if (command == nullptr) return *error = "No such command in rename-command", false;
+  if (const Command* other = Find(new_name); other != nullptr && other != command)
+    return *error = "Target command name already exists", false;
+  command->called = new_names_.emplace_back(ToLower(new_name));
+  if (new_name.empty()) std::erase(top_level_, command);
+  slots_.assign(slots_.size(), {});
+  for (const Command& each : commands_) {
+    if (!each.called.empty()) Insert(each);
+  }
+  return true;
+}
+
 void CommandTable::Insert(const Command& command) {
   const uint32_t hash = HashOf(command);
   const size_t mask = slots_.size() - 1;
@@ -185,8 +200,7 @@ const Command* CommandTable::Lookup(uint32_t hash, const Command* container, std
   const size_t mask = slots_.size() - 1;
   for (size_t at = hash & mask; slots_[at].command != nullptr; at = (at + 1) & mask) {
     const Command* command = slots_[at].command;
-    if (slots_[at].hash == hash && command->container == container && SameName(command->own_name(), name))
-      return command;
+    if (slots_[at].hash == hash && command->container == container && SameName(command->called, name)) return command;
   }
   return nullptr;
 }
@@ -205,6 +219,14 @@ const Command* CommandTable::FindFullName(std::string_view name) const {
                                                             : FindSubcommand(*container, name.substr(bar + 1));
 }
 
+const Command* CommandTable::FindOwnFullName(std::string_view name) const {
+  if (new_names_.empty()) return FindFullName(name);
+  for (const Command& command : commands_) {
+    if (SameName(command.name(), name)) return &command;
+  }
+  return nullptr;
+}
+
 const Command& CommandTable::Of(const CommandSpec& spec) const {
   for (const Family& family : families_) {
     if (&spec >= family.rows && &spec < family.rows + family.size)
@@ -221,11 +243,8 @@ const Command* CommandTable::Resolve(std::span<const std::string_view> argv, Sta
   }
   if (argv.size() == 1 || !command->is_container()) return command;
   if (const Command* subcommand = FindSubcommand(*command, argv[1])) return subcommand;
-  std::string container(command->name());
-  std::transform(container.begin(), container.end(), container.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   *error = Status::Message("ERR unknown subcommand '" + std::string(Truncated(argv[1], kQuotedNameMax)) + "'. Try " +
-                           container + " HELP.");
+                           ToUpper(argv[0]) + " HELP.");
   return nullptr;
 }
 
@@ -283,6 +302,20 @@ uint32_t KeyFlagsOfCall(const CommandSpec& spec, std::span<const std::string_vie
   return row_flags;
 }
 
+namespace {
+
+// … AUTH password | AUTH2 username password … [KEYS key…]
+bool IsPasswordOfMigrate(std::span<const std::string_view> argv, size_t i) {
+  for (size_t option = 6; option < i && !EqualsIgnoreCase(argv[option], "keys");) {
+    const size_t secrets = EqualsIgnoreCase(argv[option], "auth") ? 1 : EqualsIgnoreCase(argv[option], "auth2") ? 2 : 0;
+    if (i <= option + secrets) return true;
+    option += 1 + secrets;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool IsRedacted(const CommandSpec& spec, std::span<const std::string_view> argv, size_t i) {
   if (spec.name == "auth") return i >= 1;
   if (spec.name == "hello") {
@@ -290,6 +323,7 @@ bool IsRedacted(const CommandSpec& spec, std::span<const std::string_view> argv,
     return (i >= 2 && EqualsIgnoreCase(argv[i - 1], "AUTH")) || (i >= 3 && EqualsIgnoreCase(argv[i - 2], "AUTH"));
   }
   if (spec.name == "acl|setuser") return i >= 2;
+  if (spec.name == "migrate") return IsPasswordOfMigrate(argv, i);
   if (spec.name == "config|set") {
     if (i < 3 || i % 2 == 0) return false;
     const OptionSpec* option = FindOption(argv[i - 1]);

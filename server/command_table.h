@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,6 +53,8 @@ struct Command {
   uint32_t acl_categories = 0;  // AclCategory
   const Command* container = nullptr;
   std::vector<const Command*> subcommands;
+  // What clients write for it, in lower case: its own name, or what Rename has made of it. Empty: it was taken away.
+  std::string_view called;
   // COMMAND INFO's old way of naming keys; all 0: none.
   int first_key = 0, last_key = 0, key_step = 0;
   bool movable_keys = false;
@@ -61,14 +64,19 @@ struct Command {
   std::string_view own_name() const;
   // "list" or "client".
   bool is_container() const { return !subcommands.empty(); }
+  bool can_be_called() const { return !(container != nullptr ? *container : *this).called.empty(); }
 };
 
-// All commands, by name. Frozen after construction; any thread; lookups allocate nothing.
+// All commands, by name. Frozen once it is set up; any thread; lookups allocate nothing.
 class CommandTable {
  public:
   CommandTable();                                                                 // the families of commands/families.h
   explicit CommandTable(std::span<const std::span<const CommandSpec>> families);  // for tests
   CommandTable(const CommandTable&) = delete;
+
+  // rename-command: clients call `name` by `new_name` from here on; empty: not at all. ACL rules, statistics and the
+  // texts of errors keep its own name. False: *error says why not, in Redis' words. Set-up time only.
+  bool Rename(std::string_view name, std::string_view new_name, std::string* error);
 
   // The command, or subcommand, that `argv` calls. Null: *error is Redis' answer ("ERR unknown command …", "ERR unknown
   // subcommand …"). Arity is not checked.
@@ -76,16 +84,19 @@ class CommandTable {
   // "ERR wrong number of arguments for 'config|get' command", or kOk.
   static Status CheckArity(const CommandSpec& spec, size_t argc);
 
-  // A top-level command. Any case. Null: none.
+  // A top-level command, as clients call it. Any case. Null: none.
   const Command* Find(std::string_view name) const;
   const Command* FindSubcommand(const Command& container, std::string_view name) const;
-  // "get", or "config|get" as COMMAND INFO and ACL rules name a subcommand.
+  // "get", or "config|get" as COMMAND INFO names a subcommand.
   const Command* FindFullName(std::string_view name) const;
+  // The same by the names that commands have of their own, as ACL rules do.
+  const Command* FindOwnFullName(std::string_view name) const;
   // The entry of a row. REQUIRES: a row that this table was built from.
   const Command& Of(const CommandSpec& spec) const;
 
+  // Those that can be called.
   const std::vector<const Command*>& top_level() const { return top_level_; }
-  // By index, subcommands included.
+  // By index, subcommands included, and those that cannot be called.
   std::span<const Command> all() const { return commands_; }
   size_t size() const { return commands_.size(); }
 
@@ -114,6 +125,7 @@ class CommandTable {
   std::vector<Command> commands_;
   std::vector<const Command*> top_level_;
   std::vector<Slot> slots_;  // open addressing, a power of two, at most a quarter full
+  std::deque<std::string> new_names_;
 };
 
 // What a call really does with a key (KeySpecFlag): for a row with variable_flags, which states the most it may do, the

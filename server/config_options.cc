@@ -126,7 +126,7 @@ constexpr OptionSpec kRows[] = {
      .help = "The data folder. Made when it is missing; a folder that holds something other than a Basalt database is "
              "refused. Backups are made "
              "in its folder backups/, and one is opened by naming it here.",
-     .flags = kOptImmutable},
+     .flags = kOptImmutable | kOptFolder},
     {.name = "databases",
      .type = T::kInteger,
      .default_text = "16",

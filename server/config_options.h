@@ -36,6 +36,7 @@ enum OptionFlag : uint32_t {
   kOptMultiArg = 1 << 2,   // a value is several words
   kOptProtected = 1 << 3,  // CONFIG SET needs enable-protected-configs
   kOptHidden = 1 << 4,     // not matched by CONFIG GET's patterns, not in the conf file
+  kOptFolder = 1 << 7,     // a path of this machine: kept as it was written, CONFIG GET shows it absolute
   kOptCompat = 1 << 5,     // accepted and reported, so that tools and configurations of Redis work; without effect
 };
 

@@ -23,6 +23,10 @@ constexpr std::string_view kSupervisedChoices[] = {"upstart", "systemd", "auto",
 constexpr std::string_view kEndpointChoices[] = {"ip", "hostname", "unknown-endpoint"};
 constexpr std::string_view kPropagationChoices[] = {"ignore", "panic", "panic-on-replicas"};
 
+constexpr std::string_view kSyslogChoices[] = {"user",   "local0", "local1", "local2", "local3",
+                                               "local4", "local5", "local6", "local7"};
+constexpr std::string_view kTlsClientChoices[] = {"no", "yes", "optional"};
+
 constexpr OptionSpec Bool(std::string_view name, std::string_view value, std::string_view help, uint32_t flags = 0,
                           std::string_view alias = {}) {
   return {
@@ -152,6 +156,7 @@ constexpr OptionSpec kRows[] = {
     Text("proc-title-template", "{title} {listen-addr} {server-mode}", ""),
     Bool("syslog-enabled", "no", "", kOptImmutable),
     Text("syslog-ident", "redis", "", kOptImmutable),
+    Choice("syslog-facility", "local0", kSyslogChoices, "", kOptImmutable),
     Bool("crash-log-enabled", "yes", ""),
     Bool("crash-memcheck-enabled", "yes", ""),
     Bool("use-exit-on-panic", "no", "", kOptHidden),
@@ -173,6 +178,29 @@ constexpr OptionSpec kRows[] = {
     Text("bgsave_cpulist", "", "", kOptImmutable),
     Integer("socket-mark-id", "0", 0, 4294967295, "", kOptImmutable),
     Text("bind-source-addr", "", ""),
+
+    // ---- TLS: not there yet ----
+    Integer("tls-port", "0", 0, 65535,
+            "There is no TLS yet: any other port than 0 is refused. The options that belong to it are kept."),
+    Text("tls-cert-file", "", ""),
+    Text("tls-key-file", "", ""),
+    Text("tls-key-file-pass", "", "", kOptSensitive),
+    Text("tls-client-cert-file", "", ""),
+    Text("tls-client-key-file", "", ""),
+    Text("tls-client-key-file-pass", "", "", kOptSensitive),
+    Text("tls-dh-params-file", "", ""),
+    Text("tls-ca-cert-file", "", ""),
+    Text("tls-ca-cert-dir", "", ""),
+    Choice("tls-auth-clients", "yes", kTlsClientChoices, ""),
+    Bool("tls-replication", "no", ""),
+    Bool("tls-cluster", "no", ""),
+    Text("tls-protocols", "", ""),
+    Text("tls-ciphers", "", ""),
+    Text("tls-ciphersuites", "", ""),
+    Bool("tls-prefer-server-ciphers", "no", ""),
+    Bool("tls-session-caching", "yes", ""),
+    Integer("tls-session-cache-size", "20480", 0, kIntMax, ""),
+    Integer("tls-session-cache-timeout", "300", 0, kIntMax, ""),
 
     // ---- replication and cluster: not there yet ----
     In(S::kReplication,
@@ -203,12 +231,17 @@ constexpr OptionSpec kRows[] = {
     In(S::kReplication, Text("replica-announce-ip", "", "", 0, "slave-announce-ip")),
     In(S::kReplication, Integer("replica-announce-port", "0", 0, 65535, "", 0, "slave-announce-port")),
     In(S::kReplication, Choice("propagation-error-behavior", "ignore", kPropagationChoices, "")),
-    In(S::kReplication, Text("replicaof", "", "REPLICAOF answers with an error as long as there is no replication.",
-                             kOptImmutable, "slaveof")),
+    In(S::kReplication, {.name = "replicaof",
+                         .type = T::kStringList,
+                         .default_text = "",
+                         .help = "REPLICAOF answers with an error as long as there is no replication.",
+                         .flags = kOptMultiArg | kOptImmutable | kOptCompat,
+                         .alias = "slaveof"}),
     In(S::kReplication,
        With(Bool("cluster-enabled", "no", "Cluster mode is not there yet.", kOptImmutable), &C::cluster_enabled)),
     In(S::kReplication, Text("cluster-config-file", "nodes.conf", "", kOptImmutable)),
     In(S::kReplication, Integer("cluster-node-timeout", "15000", 0, kLongMax, "")),
+    In(S::kReplication, Integer("cluster-ping-interval", "0", 0, kLongMax, "", kOptHidden)),
     In(S::kReplication, Integer("cluster-port", "0", 0, 65535, "", kOptImmutable)),
     In(S::kReplication, Bool("cluster-require-full-coverage", "yes", "")),
     In(S::kReplication, Bool("cluster-allow-reads-when-down", "no", "")),

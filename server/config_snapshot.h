@@ -121,6 +121,8 @@ struct ConfigSnapshot {
 
   bool operator==(const ConfigSnapshot&) const = default;
 
+  // Whether writes need replicas that follow closely. Either option at 0 switches it off.
+  bool wants_replicas() const { return min_replicas_to_write > 0 && min_replicas_max_lag > 0; }
   const ClientOutputLimit& output_limit(ClientClass c) const {
     return client_output_buffer_limit[static_cast<size_t>(c)];
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gflags/gflags.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,22 @@ const OptionSpec* OptionOfLine(std::string_view line) {
   return FindOption(words[0]);
 }
 
+// Options of old that Redis reads without a word.
+bool IsForgotten(const std::vector<std::string>& words) {
+  constexpr std::string_view kNames[] = {"list-max-ziplist-entries", "list-max-ziplist-value",
+                                         "lua-replicate-commands"};
+  return words.size() == 2 && std::any_of(std::begin(kNames), std::end(kNames),
+                                          [&](std::string_view name) { return EqualsIgnoreCase(words[0], name); });
+}
+
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  std::string absolute = std::filesystem::absolute(path, error).lexically_normal().string();
+  if (error) return path;
+  if (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  return absolute;
+}
+
 std::string LineFor(const OptionSpec& option, std::string_view text) {
   std::string line(option.name);
   if (option.Has(kOptMultiArg) && !text.empty()) {
@@ -192,7 +209,7 @@ bool ConfigTable::LoadFlags(std::string* error) {
 
 bool ConfigTable::LoadFile(const std::string& path, std::string* error) {
   const std::lock_guard lock(mu_);
-  if (!ReadFile(path, 0, &texts_, &user_lines_, error)) return false;
+  if (!ReadFile(path, 0, &texts_, &directives_, error)) return false;
   std::error_code code;
   const auto absolute = std::filesystem::weakly_canonical(path, code);
   file_ = code ? path : absolute.string();
@@ -200,7 +217,22 @@ bool ConfigTable::LoadFile(const std::string& path, std::string* error) {
   return true;
 }
 
-bool ConfigTable::ReadFile(const std::string& path, int depth, Texts* texts, std::vector<UserLine>* user_lines,
+bool ConfigTable::ReadIncluded(const std::string& name, const std::string& from, int depth, Texts* texts,
+                               Directives* directives, std::string* error) {
+  std::filesystem::path included = name;
+  if (included.is_relative()) included = std::filesystem::path(from).parent_path() / included;
+  if (name.find_first_of("*?[") == std::string::npos)
+    return ReadFile(included.string(), depth, texts, directives, error);
+  glob_t found = {};
+  const int result = glob(included.c_str(), 0, nullptr, &found);  // sorted; that there are none is no error
+  bool good = true;
+  for (size_t i = 0; result == 0 && good && i < found.gl_pathc; ++i)
+    good = ReadFile(found.gl_pathv[i], depth, texts, directives, error);
+  globfree(&found);
+  return good;
+}
+
+bool ConfigTable::ReadFile(const std::string& path, int depth, Texts* texts, Directives* directives,
                            std::string* error) {
   std::ifstream in(path);
   if (!in) return *error = path + ": " + std::strerror(errno), false;
@@ -218,19 +250,31 @@ bool ConfigTable::ReadFile(const std::string& path, int depth, Texts* texts, std
     if (EqualsIgnoreCase(words[0], "include")) {
       if (words.size() != 2) return fail("include takes one path");
       if (depth == kIncludeDepthMax) return fail("includes are nested too deeply");
-      std::filesystem::path included = words[1];
-      if (included.is_relative()) included = std::filesystem::path(path).parent_path() / included;
-      if (!ReadFile(included.string(), depth + 1, texts, user_lines, error)) return false;
+      if (!ReadIncluded(words[1], path, depth + 1, texts, directives, error)) return false;
       continue;
     }
     if (EqualsIgnoreCase(words[0], kUserWord)) {
       if (words.size() < 2) return fail("user: wrong number of arguments");
-      user_lines->push_back({path, path + ":" + std::to_string(number), std::move(words)});
+      directives->users.push_back({path, path + ":" + std::to_string(number), std::move(words)});
       continue;
     }
+    if (EqualsIgnoreCase(words[0], "rename-command")) {
+      if (words.size() != 3) return fail("rename-command: wrong number of arguments");
+      directives->renamings.push_back({path + ":" + std::to_string(number), words[1], words[2]});
+      continue;
+    }
+    if (EqualsIgnoreCase(words[0], "loadmodule")) return fail("loadmodule: Basalt loads no modules");
+    if (IsForgotten(words)) continue;
     const OptionSpec* option = FindOption(words[0]);
     if (option == nullptr) return fail("unknown option '" + words[0] + "'");
     if (words.size() < 2) return fail(words[0] + ": wrong number of arguments");
+    // `save "900 1"`: one word may hold them all.
+    if (option->Has(kOptMultiArg) && words.size() == 2 && !words[1].empty()) {
+      std::vector<std::string> parts;
+      if (!SplitWords(words[1], &parts)) return fail("unbalanced quotes");
+      words.resize(1);
+      std::move(parts.begin(), parts.end(), std::back_inserter(words));
+    }
     std::string& text = (*texts)[OptionIndex(*option)];
     std::string parsed, reason;
     if (!ParseOption(*option, Views(words, 1), text, &parsed, &reason)) return fail(words[0] + ": " + reason);
@@ -251,18 +295,20 @@ std::vector<ConfigTable::NameValue> ConfigTable::Get(std::span<const std::string
   const std::lock_guard lock(mu_);
   std::vector<NameValue> found;
   std::set<std::string> names;
-  const auto add = [&](std::string name, const OptionSpec& option) {
-    if (names.insert(name).second) found.emplace_back(std::move(name), texts_[OptionIndex(option)]);
+  const auto add = [&](std::string_view name, const OptionSpec& option) {
+    if (!names.insert(ToLower(name)).second) return;
+    const std::string& text = texts_[OptionIndex(option)];
+    found.emplace_back(name, option.Has(kOptFolder) ? AbsolutePath(text) : text);
   };
   for (const std::string_view pattern : patterns) {
     if (pattern.find_first_of("[*?") == std::string_view::npos) {
-      if (const OptionSpec* option = FindOption(pattern)) add(ToLower(pattern), *option);
+      if (const OptionSpec* option = FindOption(pattern)) add(pattern, *option);
       continue;
     }
     for (const OptionSpec& option : Table()) {
       if (option.Has(kOptHidden)) continue;
       for (const std::string_view name : {option.name, option.alias}) {
-        if (!name.empty() && GlobMatch(pattern, name, true)) add(std::string(name), option);
+        if (!name.empty() && GlobMatch(pattern, name, true)) add(name, option);
       }
     }
   }
@@ -302,7 +348,7 @@ Status ConfigTable::Set(std::span<const std::string_view> name_values, bool loca
     std::string& text = next[OptionIndex(*options[i])];
     std::string error;
     if (!ParseOption(*options[i], WordsOf(*options[i], name_values[2 * i + 1]), text, &text, &error))
-      return fail(options[i]->name, error);
+      return fail(ToLower(name_values[2 * i]), error);  // the alias, if that is how it was called
   }
   auto snapshot = MakeSnapshot(next);
   std::string_view blamed;
@@ -344,10 +390,9 @@ Status ConfigTable::Rewrite() {
   Texts in_file;
   for (const OptionSpec& option : Table()) in_file.push_back(DefaultText(option));
   std::string error;
-  std::vector<UserLine> users_in_file;
-  if (!ReadFile(file_, 0, &in_file, &users_in_file, &error))
-    return Status::Message("ERR Rewriting config file: " + error);
-  for (const UserLine& user : users_in_file) {
+  Directives directives;
+  if (!ReadFile(file_, 0, &in_file, &directives, &error)) return Status::Message("ERR Rewriting config file: " + error);
+  for (const UserLine& user : directives.users) {
     // To be written here as well, they would be there twice.
     if (user.path != file_)
       return Status::Message("ERR Rewriting config file: a user is defined in an included file, " + user.where);

@@ -32,8 +32,8 @@ class ConfigTable {
   static void DefineFlags();
   // Takes over the flags that were given. False: *error is one line.
   bool LoadFlags(std::string* error);
-  // Reads `name value` lines, comments, `include`. False: *error is one line, "path:12: …". Remembers the path for
-  // CONFIG REWRITE.
+  // Reads `name value` lines, comments, `include` (with * ? [ ]: all files of that pattern, or none), `user`,
+  // `rename-command`. False: *error is one line, "path:12: …". Remembers the path for CONFIG REWRITE.
   bool LoadFile(const std::string& path, std::string* error);
   const std::string& file() const { return file_; }  // absolute; empty: none
 
@@ -42,7 +42,12 @@ class ConfigTable {
     std::string path, where;         // where: "path:12"
     std::vector<std::string> words;  // "user" first; at least two
   };
-  const std::vector<UserLine>& user_lines() const { return user_lines_; }
+  const std::vector<UserLine>& user_lines() const { return directives_.users; }
+  // Lines `rename-command <name> <new name>`, in their order: for who makes the command table.
+  struct Renaming {
+    std::string where, name, new_name;  // new_name empty: nobody may call it
+  };
+  const std::vector<Renaming>& renamings() const { return directives_.renamings; }
   // Rewrite() puts the lines that this gives in the place of all lines of users. Set-up time only.
   void SetUserLinesSource(std::function<std::vector<std::string>()> source) { user_lines_source_ = std::move(source); }
 
@@ -78,14 +83,21 @@ class ConfigTable {
   };
   using Texts = std::vector<std::string>;
 
-  static bool ReadFile(const std::string& path, int depth, Texts* texts, std::vector<UserLine>* user_lines,
-                       std::string* error);
+  // What a conf file has besides options.
+  struct Directives {
+    std::vector<UserLine> users;
+    std::vector<Renaming> renamings;
+  };
+
+  static bool ReadFile(const std::string& path, int depth, Texts* texts, Directives* directives, std::string* error);
+  static bool ReadIncluded(const std::string& name, const std::string& from, int depth, Texts* texts,
+                           Directives* directives, std::string* error);
   static std::unique_ptr<ConfigSnapshot> MakeSnapshot(const Texts& texts);
   Status Apply(const Texts& next, const ConfigSnapshot& snapshot, std::string_view* blamed);
   void Publish(std::unique_ptr<ConfigSnapshot> snapshot);
 
   std::string file_;                                             // start-up only
-  std::vector<UserLine> user_lines_;                             // start-up only
+  Directives directives_;                                        // start-up only
   std::function<std::vector<std::string>()> user_lines_source_;  // set-up only
   std::vector<Registration> registrations_;                      // set-up only
 

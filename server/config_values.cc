@@ -1,12 +1,14 @@
 // Option values: text to canonical text to typed field, by the type that the row names. Error texts are Redis'.
+#include <locale.h>
+
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
+#include "server/argument_parsing.h"
 #include "server/config_options.h"
 #include "server/key_events.h"
 
@@ -18,6 +20,14 @@ bool EqualsNoCase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
            return std::tolower(x) == std::tolower(y);
          });
+}
+
+// As strtoll: the whole text, with spaces in front, a sign, leading zeros.
+bool ParseLoosely(std::string_view text, int64_t* value) {
+  const std::string copy(text);
+  char* end = nullptr;
+  *value = std::strtoll(copy.c_str(), &end, 10);
+  return end == copy.c_str() + copy.size();
 }
 
 // Decimal, whole text, no '+', no spaces, no leading zeros.
@@ -149,13 +159,14 @@ std::string OutputLimitsText(const OutputLimits& limits) {
 bool ParseSavePoints(std::span<const std::string_view> words, std::string* text, std::string* error) {
   if (words.size() == 1 && words[0].empty()) words = {};
   bool good = words.size() % 2 == 0;
+  text->clear();
   for (size_t i = 0; good && i < words.size(); ++i) {
     int64_t value = 0;
-    good = ParseDecimal(words[i], &value) && value >= (i % 2 == 0 ? 1 : 0);
+    good = ParseLoosely(words[i], &value) && value >= (i % 2 == 0 ? 1 : 0);
+    *text += (i > 0 ? " " : "") + std::to_string(value);
   }
-  if (!good) return *error = "Invalid save parameters", false;
-  *text = Join(words);
-  return true;
+  if (!good) *error = "Invalid save parameters";
+  return good;
 }
 
 // Up to six decimals without trailing zeros, as Redis shows percentiles.
@@ -172,10 +183,7 @@ bool ReadPercentiles(std::span<const std::string_view> words, std::vector<double
   if (words.size() == 1 && words[0].empty()) words = {};
   for (const std::string_view word : words) {
     double value = 0;
-    const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (word.empty() || code != std::errc() || end != word.data() + word.size() || std::isnan(value)) {
-      return *error = "Invalid latency-tracking-info-percentiles parameters", false;
-    }
+    if (!ParseDouble(word, &value)) return *error = "Invalid latency-tracking-info-percentiles parameters", false;
     if (value < 0 || value > 100)
       return *error = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]", false;
     values->push_back(value);
@@ -186,15 +194,58 @@ bool ReadPercentiles(std::span<const std::string_view> words, std::vector<double
 bool ParseIntegerList(const OptionSpec& option, std::span<const std::string_view> words, std::string* text,
                       std::string* error) {
   if (words.size() != SplitOnSpaces(option.default_text).size()) return *error = "wrong number of arguments", false;
+  text->clear();
   for (const std::string_view word : words) {
     int64_t value = 0;
-    if (!ParseDecimal(word, &value) || value < option.min || value > option.max) {
+    if (!ParseLoosely(word, &value) || value < option.min || value > option.max) {
       *error = "Invalid " + std::string(option.name) + ", elements must be between " + std::to_string(option.min) +
                " and " + std::to_string(option.max) + ".";
       return false;
     }
+    *text += (text->empty() ? "" : " ") + std::to_string(value);
   }
-  *text = Join(words);
+  return true;
+}
+
+bool IsHostname(std::string_view text, std::string* error) {
+  constexpr size_t kHostnameMax = 256;
+  if (text.size() >= kHostnameMax) return *error = "Hostnames must be less than 256 characters", false;
+  if (!std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.'; }))
+    return *error = "Hostnames may only contain alphanumeric characters, hyphens or dots", false;
+  return true;
+}
+
+// {title} and the like between plain text; "{{" is a brace. Something must be seen of it.
+bool IsProcTitleTemplate(std::string_view text) {
+  struct Variable {
+    std::string_view name;
+    bool seen;  // it is more than nothing
+  };
+  constexpr Variable kVariables[] = {{"title", false},      {"listen-addr", true}, {"server-mode", false},
+                                     {"config-file", true}, {"port", true},        {"tls-port", true},
+                                     {"unixsocket", false}};
+  bool seen = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '{' || text.substr(i).starts_with("{{")) {
+      seen |= text[i] != ' ';
+      i += text[i] == '{' ? 1 : 0;
+      continue;
+    }
+    const size_t end = text.find('}', i);
+    if (end == std::string_view::npos) return false;
+    const auto variable = std::find_if(std::begin(kVariables), std::end(kVariables),
+                                       [&](const Variable& v) { return v.name == text.substr(i + 1, end - i - 1); });
+    if (variable == std::end(kVariables)) return false;
+    seen |= variable->seen;
+    i = end;
+  }
+  return seen;
+}
+
+bool IsLocale(std::string_view name) {
+  const locale_t locale = newlocale(LC_COLLATE_MASK, std::string(name).c_str(), nullptr);
+  if (locale == nullptr) return false;
+  freelocale(locale);
   return true;
 }
 
@@ -207,6 +258,7 @@ bool CheckMeaning(const OptionSpec& option, std::string_view text, std::string* 
                "the Redis source distribution",
            false;
   }
+  if (option.name == "tls-port" && text != "0") return *error = "TLS is not supported", false;
   if (option.name == "cluster-enabled" && text == "yes") return *error = "cluster mode is not supported", false;
   if (option.name == "replicaof" && !text.empty()) return *error = "replication is not supported", false;
   if (option.name == "daemonize" && text == "yes")
@@ -215,6 +267,16 @@ bool CheckMeaning(const OptionSpec& option, std::string_view text, std::string* 
       text.find('/') != std::string_view::npos) {
     return *error = std::string(option.name) + " can't be a path, just a filename", false;
   }
+  if (option.name.starts_with("shutdown-on-sig")) {
+    const std::vector<std::string_view> words = SplitOnSpaces(text);
+    const auto has = [&](std::string_view word) { return std::find(words.begin(), words.end(), word) != words.end(); };
+    if (has("save") && has("nosave"))
+      return *error = "shutdown options SAVE and NOSAVE can't be used simultaneously", false;
+  }
+  if (option.name == "locale-collate" && !text.empty() && !IsLocale(text)) return *error = "Invalid locale name", false;
+  if (option.name == "proc-title-template" && !IsProcTitleTemplate(text))
+    return *error = "template format is invalid or contains unknown variables", false;
+  if (option.name == "cluster-announce-hostname") return IsHostname(text, error);
   if (option.name == "bind" && SplitOnSpaces(text).size() > 16)
     return *error = "Too many bind addresses specified.", false;
   return true;
@@ -249,9 +311,8 @@ bool ParseMemory(std::string_view text, int64_t* bytes) {
     multiplier = 1024ll * 1024 * 1024;
   else
     return false;
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
-  if (digits == 0 || error != std::errc() || end != text.data() + digits) return false;
+  int64_t number = 0;  // no digits at all: 0
+  if (digits > 0 && std::from_chars(text.data(), text.data() + digits, number).ec != std::errc()) return false;
   return !__builtin_mul_overflow(number, multiplier, bytes);
 }
 
@@ -273,6 +334,7 @@ bool ParseOption(const OptionSpec& option, std::span<const std::string_view> wor
     case OptionType::kMemoryOrPercent: {
       int64_t value = 0;
       if (!ParseNumber(option, words[0], &value, error)) return false;
+      if (option.name == "hz") value = std::clamp<int64_t>(value, 1, 500);  // a hint, never refused for its size
       *text = option.type == OptionType::kOctal                          ? Octal(value)
               : value < 0 && option.type == OptionType::kMemoryOrPercent ? std::to_string(-value) + '%'
                                                                          : std::to_string(value);
@@ -280,12 +342,14 @@ bool ParseOption(const OptionSpec& option, std::span<const std::string_view> wor
     }
     case OptionType::kEnum:
       if (!ParseChoices(option, words, text, error)) return false;
+      if (option.name == "oom-score-adj" && *text == "relative") *text = "yes";  // two words for one thing
       break;
     case OptionType::kString:
       *text = words[0];
       break;
     case OptionType::kStringList:
       *text = Join(words);
+      if (option.name == "replicaof" && EqualsNoCase(*text, "no one")) text->clear();
       break;
     case OptionType::kOutputLimits: {
       OutputLimits limits = {};

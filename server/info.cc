@@ -117,7 +117,9 @@ void Server_(Facts& facts, Lines& out) {
   out.Text("redis_mode", "standalone");
   out.Text("os", OsName());
   out.Number("arch_bits", sizeof(void*) * 8);
+  out.Text("monotonic_clock", "POSIX clock_gettime");
   out.Text("multiplexing_api", "epoll");
+  out.Text("atomicvar_api", "c11-builtin");  // as the compiler's std::atomic has it
   out.Text("gcc_version", __VERSION__);
   out.Number("process_id", ::getpid());
   out.Text("process_supervised", "no");
@@ -130,6 +132,7 @@ void Server_(Facts& facts, Lines& out) {
   out.Number("uptime_in_days", uptime / (24 * 3600));
   out.Number("hz", facts.config.hz);
   out.Number("configured_hz", facts.config.hz);
+  out.Number("lru_clock", facts.now_s() & 0xffffff);
   out.Text("executable", ExecutablePath());
   out.Text("config_file", facts.services.config.file());
   out.Number("io_threads_active", 0);
@@ -152,6 +155,9 @@ void Clients(Facts& facts, Lines& out) {
   out.Number("connected_clients", facts.services.clients.size());
   out.Number("cluster_connections", 0);
   out.Number("maxclients", facts.config.maxclients);
+  const ClientRegistry::LargestBuffers largest = facts.services.clients.Largest();
+  out.Number("client_recent_max_input_buffer", largest.input);
+  out.Number("client_recent_max_output_buffer", largest.output);
   out.Number("blocked_clients", facts.services.parked.blocked_clients());
   out.Number("tracking_clients", facts.services.tracking.GetCounts().clients);
   out.Number("clients_in_timeout_table", 0);
@@ -181,8 +187,9 @@ void Memory(Facts& facts, Lines& out) {
   out.Bytes("total_system_memory", TotalSystemMemory());
   const Scripting& scripting = facts.services.scripting;
   const InterpreterMemory interpreters = scripting.interpreter_memory();
+  out.Number("used_memory_lua", interpreters.script_bytes);
   out.Number("used_memory_vm_eval", interpreters.script_bytes);
-  out.Bytes("used_memory_lua", interpreters.script_bytes);
+  out.Text("used_memory_lua_human", HumanBytes(interpreters.script_bytes));
   out.Number("used_memory_scripts_eval", scripting.scripts().bytes());
   out.Number("number_of_cached_scripts", scripting.scripts().size());
   const FunctionRegistry::Snapshot functions = scripting.functions().Current(nullptr);
@@ -232,19 +239,31 @@ void Persistence(Facts& facts, Lines& out) {
   out.Text("rdb_last_bgsave_status", backup.last_ok ? "ok" : "err");
   out.Number("rdb_last_bgsave_time_sec", backup.last_duration_s);
   out.Number("rdb_current_bgsave_time_sec", backup.running ? 0 : -1);
-  out.Number("rdb_last_cow_size", 0);
-  out.Zeros({"rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"});
+  out.Number("rdb_saves", facts.services.stats.backups());
+  out.Zeros({"rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"});
   out.Number("aof_enabled", facts.config.appendonly ? 1 : 0);
   out.Zeros({"aof_rewrite_in_progress", "aof_rewrite_scheduled"});
   out.Text("aof_last_rewrite_time_sec", "-1");
   out.Text("aof_current_rewrite_time_sec", "-1");
   out.Text("aof_last_bgrewrite_status", "ok");
+  out.Zeros({"aof_rewrites", "aof_rewrites_consecutive_failures"});
   out.Text("aof_last_write_status", writable ? "ok" : "err");
   out.Zeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
+  if (facts.config.appendonly) {  // the write-ahead log; nothing of it waits in this process
+    out.Number("aof_current_size", facts.storage().wal_live_bytes);
+    out.Zeros(
+        {"aof_base_size", "aof_pending_rewrite", "aof_buffer_length", "aof_pending_bio_fsync", "aof_delayed_fsync"});
+  }
   out.Text("appendfsync", ChoiceText("appendfsync", facts.config.appendfsync));
   out.Number("wal_last_sequence", facts.services.storage.LastSequence());
   out.Number("wal_synced_sequence", facts.services.storage.LastSyncedSequence());
   out.Text("last_backup_path", backup.last_path);
+}
+
+uint64_t CommandMicroseconds(Facts& facts) {
+  uint64_t ns = 0;
+  for (const Stats::CommandCounts& counts : facts.services.stats.Commands()) ns += counts.ns;
+  return ns / 1000;
 }
 
 void StatsSection(Facts& facts, Lines& out) {
@@ -285,7 +304,13 @@ void StatsSection(Facts& facts, Lines& out) {
   out.Number("dump_payload_sanitizations", 0);
   out.Number("total_reads_processed", transport.read_calls);
   out.Number("total_writes_processed", transport.write_calls);
-  out.Zeros({"io_threaded_reads_processed", "io_threaded_writes_processed"});
+  out.Zeros(
+      {"io_threaded_reads_processed", "io_threaded_writes_processed", "reply_buffer_shrinks", "reply_buffer_expands"});
+  // There is one event loop for each worker, and commands run elsewhere; how long loops take nobody measures.
+  out.Number("eventloop_cycles", transport.epoll_wait_calls);
+  out.Number("eventloop_duration_sum", 0);
+  out.Number("eventloop_duration_cmd_sum", CommandMicroseconds(facts));
+  out.Zeros({"instantaneous_eventloop_cycles_per_sec", "instantaneous_eventloop_duration_usec"});
   out.Number("client_query_buffer_limit_disconnections", transport.closed_query_buffer_limit);
   out.Number("client_output_buffer_limit_disconnections",
              transport.closed_output_limit + transport.closed_output_budget);
@@ -298,6 +323,7 @@ void StatsSection(Facts& facts, Lines& out) {
 void Replication(Facts& facts, Lines& out) {
   out.Text("role", "master");
   out.Number("connected_slaves", 0);
+  if (facts.config.wants_replicas()) out.Number("min_slaves_good_slaves", 0);
   out.Text("master_failover_state", "no-failover");
   out.Text("master_replid", facts.services.storage.identity());
   out.Text("master_replid2", std::string(40, '0'));
@@ -314,6 +340,9 @@ void Cpu(Facts&, Lines& out) {
   out.Format("used_cpu_user", "%.6f", cpu.user_s);
   out.Format("used_cpu_sys_children", "%.6f", cpu.children_system_s);
   out.Format("used_cpu_user_children", "%.6f", cpu.children_user_s);
+  // No thread is what Redis' main thread is; ours waits for the end.
+  out.Text("used_cpu_sys_main_thread", "0.000000");
+  out.Text("used_cpu_user_main_thread", "0.000000");
 }
 
 void Modules(Facts&, Lines&) {}
@@ -468,34 +497,46 @@ void Basalt(Facts& facts, Lines& out) {
   out.Number("reopens", s.reopens);
 }
 
+// Of the loop that Redis has.
+void Debug(Facts&, Lines& out) {
+  out.Zeros({"eventloop_duration_aof_sum", "eventloop_duration_cron_sum", "eventloop_duration_max",
+             "eventloop_cmd_per_cycle_max"});
+}
+
+enum class Shown : uint8_t { kByDefault, kWithAll, kByName };
+
 struct Section {
   std::string_view name, title, other_name;
-  bool by_default;
+  Shown shown;
   void (*write)(Facts&, Lines&);
 };
 
 constexpr Section kSections[] = {
-    {"server", "Server", "", true, Server_},
-    {"clients", "Clients", "", true, Clients},
-    {"memory", "Memory", "", true, Memory},
-    {"persistence", "Persistence", "", true, Persistence},
-    {"stats", "Stats", "", true, StatsSection},
-    {"replication", "Replication", "", true, Replication},
-    {"cpu", "CPU", "", true, Cpu},
-    {"modules", "Modules", "module_list", true, Modules},
-    {"commandstats", "Commandstats", "", false, CommandStats},
-    {"errorstats", "Errorstats", "", true, ErrorStats},
-    {"latencystats", "Latencystats", "", false, LatencyStats},
-    {"cluster", "Cluster", "", true, Cluster},
-    {"keyspace", "Keyspace", "", true, Keyspace},
-    {"basalt", "Basalt", "rocksdb", false, Basalt},
+    {"server", "Server", "", Shown::kByDefault, Server_},
+    {"clients", "Clients", "", Shown::kByDefault, Clients},
+    {"memory", "Memory", "", Shown::kByDefault, Memory},
+    {"persistence", "Persistence", "", Shown::kByDefault, Persistence},
+    {"stats", "Stats", "", Shown::kByDefault, StatsSection},
+    {"replication", "Replication", "", Shown::kByDefault, Replication},
+    {"cpu", "CPU", "", Shown::kByDefault, Cpu},
+    {"modules", "Modules", "module_list", Shown::kByDefault, Modules},
+    {"commandstats", "Commandstats", "", Shown::kWithAll, CommandStats},
+    {"errorstats", "Errorstats", "", Shown::kByDefault, ErrorStats},
+    {"latencystats", "Latencystats", "", Shown::kWithAll, LatencyStats},
+    {"cluster", "Cluster", "", Shown::kByDefault, Cluster},
+    {"keyspace", "Keyspace", "", Shown::kByDefault, Keyspace},
+    {"basalt", "Basalt", "rocksdb", Shown::kWithAll, Basalt},
+    {"debug", "Debug", "", Shown::kByName, Debug},
 };
 
 bool IsChosen(const Section& section, std::span<const std::string_view> names) {
-  if (names.empty()) return section.by_default;
+  const bool by_default = section.shown == Shown::kByDefault;
+  if (names.empty()) return by_default;
   for (const std::string_view name : names) {
-    if (EqualsIgnoreCase(name, "all") || EqualsIgnoreCase(name, "everything")) return true;
-    if (EqualsIgnoreCase(name, "default") && section.by_default) return true;
+    if (EqualsIgnoreCase(name, "all") || EqualsIgnoreCase(name, "everything")) {
+      if (section.shown != Shown::kByName) return true;
+    }
+    if (EqualsIgnoreCase(name, "default") && by_default) return true;
     if (EqualsIgnoreCase(name, section.name) ||
         (!section.other_name.empty() && EqualsIgnoreCase(name, section.other_name)))
       return true;

@@ -214,6 +214,10 @@ class Server::Impl {
       storage->SetMemoryBytes(static_cast<uint64_t>(next.memory));
       return true;
     });
+    config.OnChange({"proto-max-bulk-len"}, [this](const ConfigSnapshot& next, std::string*) {
+      storage->SetStringBytesMax(static_cast<uint64_t>(next.proto_max_bulk_len));
+      return true;
+    });
     config.OnChange({"tcp-keepalive", "timeout", "client-query-buffer-limit", "client-output-total-limit"},
                     [this](const ConfigSnapshot& next, std::string*) {
                       transport->SetTunables(TunablesOf(next));
@@ -256,7 +260,7 @@ class Server::Impl {
   }
 
   std::unique_ptr<storage::Storage> storage;
-  const CommandTable commands;
+  CommandTable commands;
   ClientRegistry clients;
   Stats stats;
   SlowLog slowlog;
@@ -294,6 +298,12 @@ std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) 
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
+  for (const ConfigTable::Renaming& renaming : config.renamings()) {
+    std::string reason;
+    if (impl.commands.Rename(renaming.name, renaming.new_name, &reason)) continue;
+    *error = renaming.where + ": rename-command: " + reason;
+    return nullptr;
+  }
   impl.storage->SetExpireObserver(&impl.expiry_effects);
   if (!impl.users.LoadAtStart(error)) return nullptr;
   if (const storage::Status loaded = impl.scripting.functions().Load(*impl.storage); loaded != storage::Status::kOk) {

@@ -344,6 +344,7 @@ void Stats::Sample(int64_t now_monotonic_ns, uint64_t bytes_in, uint64_t bytes_o
 void Stats::Reset() {
   const std::lock_guard lock(mu_);
   base_ = std::make_unique<Sums>(AddUp());
+  backups_ = 0;
   for (Rate& rate : rates_) rate.per_second = {};
 }
 

@@ -76,7 +76,12 @@ class Stats {
 
   // Storage's count of changed keys when the last backup began, for rdb_changes_since_last_save.
   uint64_t changes_at_backup() const { return changes_at_backup_.load(std::memory_order_relaxed); }
-  void SetChangesAtBackup(uint64_t changes) { changes_at_backup_.store(changes, std::memory_order_relaxed); }
+  // A backup was made, of that many changes.
+  void BackupMade(uint64_t changes) {
+    changes_at_backup_.store(changes, std::memory_order_relaxed);
+    backups_.fetch_add(1, std::memory_order_relaxed);
+  }
+  uint64_t backups() const { return backups_.load(std::memory_order_relaxed); }
 
   // CONFIG RESETSTAT. LATENCY HISTOGRAM's data go too.
   void Reset();
@@ -113,7 +118,7 @@ class Stats {
   void ForEachShard(Visit visit) const;
   Sums AddUp() const;
 
-  std::atomic<uint64_t> changes_at_backup_{0};
+  std::atomic<uint64_t> changes_at_backup_{0}, backups_{0};
   const size_t commands_;
   const uint64_t id_;  // tells this object from others a thread may have counted for
 

@@ -56,7 +56,8 @@ Storage::Impl::Impl(const StorageOptions& storage_options)
       durability(engine, writes),
       guardian(*this),
       backups(*this),
-      memory_bytes(storage_options.memory_bytes) {
+      memory_bytes(storage_options.memory_bytes),
+      string_bytes_max(storage_options.string_bytes_max) {
   engine.Watch(listener, &writes);
   writes.SetFailureHook([this] { guardian.Wake(); });
 }
@@ -296,7 +297,8 @@ KeyLocks& Storage::locks() { return impl_->locks; }
 ExclusiveGate& Storage::gate() { return impl_->gate; }
 int Storage::databases() const { return impl_->databases.size(); }
 int64_t Storage::NowMs() const { return impl_->NowMs(); }
-uint64_t Storage::string_bytes_max() const { return impl_->options.string_bytes_max; }
+uint64_t Storage::string_bytes_max() const { return impl_->string_bytes_max.load(std::memory_order_relaxed); }
+void Storage::SetStringBytesMax(uint64_t bytes) { impl_->string_bytes_max.store(bytes, std::memory_order_relaxed); }
 
 DatabaseCounts Storage::Counts(DbIndex db) const {
   const Database& database = impl_->databases[db];

@@ -101,7 +101,8 @@ class Storage {
   ExclusiveGate& gate();
   int databases() const;
   int64_t NowMs() const;
-  uint64_t string_bytes_max() const;
+  uint64_t string_bytes_max() const;       // what a command may make of a string
+  void SetStringBytesMax(uint64_t bytes);  // those that are longer stay
 
   // ---- keyspace ----
   DatabaseCounts Counts(DbIndex db) const;  // exact keys and expires

@@ -63,6 +63,7 @@ class Storage::Impl {
   std::atomic<uint64_t> commit_failures{0};
   std::atomic<uint64_t> expired_keys{0};
   std::atomic<uint64_t> memory_bytes;
+  std::atomic<uint64_t> string_bytes_max;
 
  private:
   bool LoadIdentity(std::string* error);

@@ -93,8 +93,6 @@ Status CheckPermission(const Services& services, Session& session, const Command
   if (user.unrestricted()) return Ok();
   const AclVerdict verdict = user.Check(command, argv);
   if (verdict.allowed()) return Ok();
-  if (context == AclContext::kCommand)
-    session.info->last_command.store(command.name().data(), std::memory_order_relaxed);
   Record(services, session, verdict.denial, LogContext(session, context),
          verdict.denial == AclDenial::kCommand ? command.name() : argv[verdict.index], user.name());
   return Denied(verdict, user, command, argv, context);

@@ -136,13 +136,13 @@ RuleError Selector::AddChannelPattern(std::string_view pattern) {
 RuleError Selector::ApplyCommand(std::string_view name, bool allow) {
   const size_t bar = name.rfind('|');
   if (allow && bar != std::string_view::npos) {
-    const Command* command = commands_->FindFullName(name.substr(0, bar));
+    const Command* command = commands_->FindOwnFullName(name.substr(0, bar));
     if (command == nullptr) return RuleError::kUnknownCommand;
     if (command->container != nullptr) return RuleError::kFirstArgOfSubcommand;
     if (bar + 1 == name.size()) return RuleError::kSyntax;
     if (!command->is_container()) return AllowFirstArg(*command, name, name.substr(bar + 1));
   }
-  const Command* command = commands_->FindFullName(name);
+  const Command* command = commands_->FindOwnFullName(name);
   if (command == nullptr) return RuleError::kUnknownCommand;
   Allow(*command, allow);
   KeepCommandRule(command->name(), allow);

@@ -588,7 +588,8 @@ constexpr CommandSpec kBitmapCommands[] = {
      .arity = -2,
      .flags = kCmdWrite | kCmdDenyOom,
      .group = CommandGroup::kBitmap,
-     .keys = {KeySpec::One(kKeyRW | kKeyUpdate | kKeyAccess | kKeyVariableFlags)},
+     .keys = {KeySpec::One(kKeyRW | kKeyUpdate | kKeyAccess | kKeyVariableFlags)
+                  .Noted("Reads, writes or both, as its operations say.")},
      .syntax = "key [GET encoding offset:integer | [OVERFLOW (WRAP | SAT | FAIL)] (SET encoding offset:integer "
                "value:integer | INCRBY encoding offset:integer increment:integer)]…",
      .since = "3.2.0",

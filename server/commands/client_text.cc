@@ -19,12 +19,13 @@ std::string Flags(const ClientInfo& client) {
   if (TypeOf(client) == ClientType::kPubsub) flags += 'P';
   if (client.queued_commands >= 0) flags += 'x';
   if (client.blocked) flags += 'b';
-  if (client.close_asap || client.killed) flags += 'A';
-  if (client.conn.unix_socket) flags += 'U';
   const uint8_t tracking = client.tracking;
   if ((tracking & kTracking) != 0) flags += 't';
   if ((tracking & kTrackingRedirectBroken) != 0) flags += 'R';
   if ((tracking & kTrackingBroadcast) != 0) flags += 'B';
+  if (client.watch_broken()) flags += 'd';
+  if (client.close_asap || client.killed) flags += 'A';
+  if (client.conn.unix_socket) flags += 'U';
   if (client.no_evict) flags += 'e';
   if (client.no_touch) flags += 'T';
   return flags.empty() ? "N" : flags;

@@ -81,7 +81,11 @@ void WriteUnknownSpec(net::ReplyBuilder& reply) {
 }
 
 void WriteKeySpec(net::ReplyBuilder& reply, const KeySpec& key) {
-  reply.Map(3);
+  reply.Map(key.notes.empty() ? 3 : 4);
+  if (!key.notes.empty()) {
+    reply.Bulk("notes");
+    reply.Bulk(key.notes);
+  }
   reply.Bulk("flags");
   WriteKeyFlags(reply, key.flags);
   reply.Bulk("begin_search");
@@ -313,17 +317,19 @@ Status ParseFilter(CommandContext& ctx, Filter* filter) {
 Status List(CommandContext& ctx) {
   std::vector<std::string_view> names;
   if (ctx.argc() == 2) {
-    for (const Command& command : ctx.services.commands.all()) names.push_back(command.name());
+    for (const Command& command : ctx.services.commands.all()) {
+      if (command.can_be_called()) names.push_back(command.name());
+    }
   } else if (ctx.argc() == 5 && EqualsIgnoreCase(ctx.arg(2), "filterby")) {
     Filter filter;
     BASALT_RETURN_IF_ERROR(ParseFilter(ctx, &filter));
     for (const Command& command : ctx.services.commands.all()) {
-      if (filter(command)) names.push_back(command.name());
+      if (command.can_be_called() && filter(command)) names.push_back(command.name());
     }
   } else {
     return ErrorCode::kSyntax;
   }
-  ctx.reply.Set(names.size());
+  ctx.reply.Array(names.size());  // not a set, although the order means nothing
   for (const std::string_view name : names) ctx.reply.Bulk(name);
   return Ok();
 }

@@ -7,6 +7,7 @@
 #include "server/command_table.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
+#include "server/commands/key_access.h"
 #include "server/monitor_hub.h"
 #include "server/pubsub.h"
 #include "server/session.h"
@@ -94,6 +95,9 @@ Status Hello(CommandContext& ctx) {
 
 Status Ping(CommandContext& ctx) {
   if (ctx.argc() > 2) return Status::Message("ERR wrong number of arguments for 'ping' command");
+  // Who asks whether the server is well is told that it takes no writes.
+  if (ctx.services.storage.health() >= storage::Health::kReadOnly)
+    return Status::Message("MISCONF " + ctx.services.storage.HealthReason());
   // A subscriber on RESP2 gets the answer in the form of a message.
   if (ctx.session.info->subscribed() && ctx.session.resp == net::RespVersion::kResp2) {
     ctx.reply.Array(2);
@@ -113,11 +117,10 @@ Status Echo(CommandContext& ctx) {
 }
 
 Status Select(CommandContext& ctx) {
-  int64_t index = 0;
-  if (!ParseInteger(ctx.arg(1), &index)) return ErrorCode::kNotInteger;
-  if (index < 0 || index >= ctx.services.storage.databases()) return ErrorCode::kDbIndex;
-  ctx.session.db = static_cast<storage::DbIndex>(index);
-  ctx.session.info->db.store(static_cast<uint32_t>(index), std::memory_order_relaxed);
+  storage::DbIndex index = 0;
+  BASALT_RETURN_IF_ERROR(ParseDb(ctx, ctx.arg(1), &index));
+  ctx.session.db = index;
+  ctx.session.info->db.store(index, std::memory_order_relaxed);
   ctx.reply.Ok();
   return Ok();
 }
@@ -134,7 +137,7 @@ Status Reset(CommandContext& ctx) {
   session.DiscardTransaction();
   ctx.services.watches.Forget(session.watch);
   ctx.services.pubsub.Forget(session);
-  info.watched_keys = 0;
+  info.ShowWatch(nullptr);
   session.db = 0;
   session.reply_mode = ReplyMode::kOn;
   session.no_evict = session.no_touch = false;

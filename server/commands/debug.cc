@@ -1,4 +1,5 @@
-// DEBUG: what test suites and people looking for a fault use. Off unless enable-debug-command allows it.
+// DEBUG: what test suites and people looking for a fault use. Off unless enable-debug-command allows it
+// (kCmdProtected).
 #include <glog/logging.h>
 #include <signal.h>
 
@@ -424,18 +425,7 @@ const Subcommand* FindSubcommand(std::string_view name) {
   return nullptr;
 }
 
-bool IsAllowed(const Services& services, const Session& session) {
-  const Permission permission = services.config.current().enable_debug_command;
-  return permission == Permission::kYes || (permission == Permission::kLocal && session.conn.loopback);
-}
-
 Status Debug(CommandContext& ctx) {
-  if (!IsAllowed(ctx.services, ctx.session)) {
-    return Status::Message(
-        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
-        "local connection, otherwise you need to set "
-        "this option in the configuration file, and then restart the server.");
-  }
   const Subcommand* subcommand = FindSubcommand(ctx.arg(1));
   if (subcommand == nullptr || ctx.argc() < subcommand->argc_min || ctx.argc() > subcommand->argc_max)
     return SubcommandSyntaxError(ctx);
@@ -445,9 +435,7 @@ Status Debug(CommandContext& ctx) {
 // POPULATE writes keys that no key spec names.
 void PrepareDebug(const PrepareInput& input, Preparation* preparation) {
   preparation->slow = true;
-  if (input.argv.size() < 3 || !EqualsIgnoreCase(input.argv[1], "populate") ||
-      !IsAllowed(input.services, input.session))
-    return;
+  if (input.argv.size() < 3 || !EqualsIgnoreCase(input.argv[1], "populate")) return;
   preparation->uses_txn = preparation->exclusive = true;
 }
 

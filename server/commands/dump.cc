@@ -190,6 +190,10 @@ constexpr CommandHistory kRestoreHistory[] = {
     {"5.0.0", "Added the `IDLETIME` and `FREQ` options."},
 };
 
+constexpr std::string_view kRestoreSyntax =
+    "key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds:integer] [FREQ frequency:integer]";
+constexpr std::string_view kRestoreComplexity = "O(N*M) for N elements of average size M; sorted sets O(N*M*log(N)).";
+
 constexpr CommandSpec kDumpCommands[] = {
     {.name = "dump",
      .arity = 2,
@@ -208,14 +212,26 @@ constexpr CommandSpec kDumpCommands[] = {
      .flags = kCmdWrite | kCmdDenyOom,
      .group = CommandGroup::kGeneric,
      .keys = {KeySpec::One(kKeyOW | kKeyUpdate)},
-     .syntax =
-         "key ttl:integer serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds:integer] [FREQ frequency:integer]",
+     .syntax = kRestoreSyntax,
      .since = "2.6.0",
-     .complexity = "O(N*M) for N elements of average size M; sorted sets O(N*M*log(N)).",
+     .complexity = kRestoreComplexity,
      .summary = "Makes a key from what DUMP answered.",
      .handler = Restore,
      .acl_categories = kAclKeyspace | kAclDangerous,
      .history = kRestoreHistory},
+    {.name = "restore-asking",
+     .arity = -4,
+     .flags = kCmdWrite | kCmdDenyOom | kCmdAsking,
+     .group = CommandGroup::kServer,
+     .keys = {KeySpec::One(kKeyOW | kKeyUpdate)},
+     .syntax = kRestoreSyntax,
+     .since = "3.0.0",
+     .complexity = kRestoreComplexity,
+     .summary = "As RESTORE; nodes of a cluster send it to each other.",
+     .handler = Restore,
+     .acl_categories = kAclKeyspace | kAclDangerous,
+     .history = kRestoreHistory,
+     .doc_flags = "syscmd"},
 };
 
 }  // namespace

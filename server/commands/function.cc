@@ -251,9 +251,16 @@ Status FunctionList(CommandContext& ctx) {
 }
 
 Status FunctionStats(CommandContext& ctx) {
+  const uint64_t now_ns = net::MonotonicNs();
+  const RunningScripts& scripts = ctx.services.scripting.running();
+  const auto running = scripts.Longest(ScriptKind::kFunction, now_ns);
+  // As Redis: a script that is no function and has no end is a matter for SCRIPT KILL.
+  if (!running) {
+    if (const auto script = scripts.Longest(ScriptKind::kEval, now_ns); script && script->overdue)
+      return ErrorCode::kBusyScript;
+  }
   ctx.reply.Map(2);
   ctx.reply.Bulk("running_script");
-  const auto running = ctx.services.scripting.running().Longest(ScriptKind::kFunction, net::MonotonicNs());
   if (running) {
     ctx.reply.Map(3);
     ctx.reply.Bulk("name");
@@ -320,7 +327,7 @@ constexpr CommandSpec kCommands[] = {
      .arity = -3,
      .flags = kCallFlags | kCmdMayReplicate,
      .group = kGroup,
-     .keys = {KeySpec::NumKeys(kKeyRW | kKeyAccess | kKeyUpdate, 2)},
+     .keys = {KeySpec::NumKeys(kKeyRW | kKeyAccess | kKeyUpdate, 2).Noted("What the function may do at most.")},
      .syntax = "function numkeys:integer [key…] [arg…]",
      .since = "7.0.0",
      .complexity = kComplexity,
@@ -332,7 +339,7 @@ constexpr CommandSpec kCommands[] = {
      .arity = -3,
      .flags = kCallFlags | kCmdReadonly,
      .group = kGroup,
-     .keys = {KeySpec::NumKeys(kKeyRO | kKeyAccess, 2)},
+     .keys = {KeySpec::NumKeys(kKeyRO | kKeyAccess, 2).Noted("What the function may do at most.")},
      .syntax = "function numkeys:integer [key…] [arg…]",
      .since = "7.0.0",
      .complexity = kComplexity,

@@ -1,6 +1,7 @@
 #include "server/commands/key_access.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "server/session.h"
 #include "storage/collection.h"
@@ -15,6 +16,18 @@ Status CheckLaneBytes(const CommandContext& ctx, uint64_t bytes) {
 
 Status CheckLaneKeys(const CommandContext& ctx, size_t keys) {
   return keys > kFastLaneKeysMax && !ctx.in_slow_lane() ? ErrorCode::kNeedSlowLane : ErrorCode::kOk;
+}
+
+Status ParseDb(const CommandContext& ctx, std::string_view text, storage::DbIndex* db) {
+  using Int = std::numeric_limits<int32_t>;
+  int64_t number = 0;
+  if (!ParseInteger(text, &number)) return ErrorCode::kNotInteger;
+  if (number < Int::min() || number > Int::max()) {
+    return Status::Message("ERR value is out of range, value must between -2147483648 and 2147483647");
+  }
+  if (number < 0 || number >= ctx.services.storage.databases()) return ErrorCode::kDbIndex;
+  *db = static_cast<storage::DbIndex>(number);
+  return Ok();
 }
 
 namespace {

@@ -22,6 +22,9 @@ inline constexpr size_t kFastLaneKeysMax = 512;
 Status CheckLaneBytes(const CommandContext& ctx, uint64_t bytes);
 Status CheckLaneKeys(const CommandContext& ctx, size_t keys);
 
+// The database that an argument names.
+Status ParseDb(const CommandContext& ctx, std::string_view text, storage::DbIndex* db);
+
 // The live record of a key of any type, or of the string it holds. Counted. `view`: ctx.view(), or ctx.txn() in a
 // command that writes. kNotFound, kWrongType, kIncomplete, … ; the caller decides what kNotFound means.
 storage::Status LookupKey(CommandContext& ctx, storage::ReadView& view, const storage::HashedKey& key,

@@ -116,18 +116,6 @@ Status RenameNx(CommandContext& ctx) {
   return Ok();
 }
 
-Status ParseDb(const CommandContext& ctx, std::string_view text, DbIndex* db) {
-  using Int = std::numeric_limits<int32_t>;
-  int64_t number;
-  if (!ParseInteger(text, &number)) return ErrorCode::kNotInteger;
-  if (number < Int::min() || number > Int::max()) {
-    return Status::Message("ERR value is out of range, value must between -2147483648 and 2147483647");
-  }
-  if (number < 0 || number >= ctx.services.storage.databases()) return ErrorCode::kDbIndex;
-  *db = static_cast<DbIndex>(number);
-  return Ok();
-}
-
 Status Move(CommandContext& ctx) {
   DbIndex target_db = 0;
   BASALT_RETURN_IF_ERROR(ParseDb(ctx, ctx.arg(2), &target_db));

@@ -43,8 +43,12 @@ Status Stats(CommandContext& ctx) {
   const net::TransportStats transport =
       ctx.services.transport == nullptr ? net::TransportStats() : ctx.services.transport->Stats();
   uint64_t keys = 0;
-  for (int db = 0; db < ctx.services.storage.databases(); ++db)
-    keys += ctx.services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
+  std::vector<int> databases;  // that have keys
+  for (int db = 0; db < ctx.services.storage.databases(); ++db) {
+    const uint64_t here = ctx.services.storage.Counts(static_cast<storage::DbIndex>(db)).keys;
+    keys += here;
+    if (here > 0) databases.push_back(db);
+  }
   const uint64_t dataset =
       std::min(memory.used, storage.cache_bytes + storage.block_cache_bytes + storage.memtable_bytes);
 
@@ -70,6 +74,15 @@ Status Stats(CommandContext& ctx) {
   number("aof.buffer", 0);
   number("lua.caches", 0);
   number("functions.caches", 0);
+  for (const int db : databases) {  // there are no hash tables
+    ctx.reply.Bulk("db." + std::to_string(db));
+    ctx.reply.Map(3);
+    for (const char* part : {"main", "expires", "slot-to-keys"}) {
+      ctx.reply.Bulk(std::string("overhead.hashtable.") + part);
+      ctx.reply.Integer(0);
+    }
+    ++fields;
+  }
   number("overhead.total", memory.used - dataset);
   number("keys.count", keys);
   number("keys.bytes-per-key", keys == 0 ? 0 : dataset / keys);

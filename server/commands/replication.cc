@@ -1,5 +1,5 @@
-// ROLE WAIT WAITAOF REPLICAOF SLAVEOF, as of a server that has no replicas; READONLY READWRITE ASKING CLUSTER, as of
-// one without cluster mode.
+// ROLE WAIT WAITAOF REPLICAOF SLAVEOF FAILOVER, as of a server that has no replicas; SYNC PSYNC REPLCONF MIGRATE, which
+// this one cannot do; READONLY READWRITE ASKING CLUSTER, as of one without cluster mode.
 #include "server/command_context.h"
 #include "server/command_table.h"
 #include "server/commands/blocking.h"
@@ -61,6 +61,8 @@ Status WaitAof(CommandContext& ctx) {
   return Ok();
 }
 
+Status NoReplication() { return Status::Message("ERR Replication is not supported by this version of Basalt"); }
+
 Status ReplicaOf(CommandContext& ctx) {
   if (EqualsIgnoreCase(ctx.arg(1), "no") && EqualsIgnoreCase(ctx.arg(2), "one")) {
     ctx.reply.Ok();  // it is nobody's replica already
@@ -68,15 +70,77 @@ Status ReplicaOf(CommandContext& ctx) {
   }
   int64_t port = 0;
   if (!ParseInteger(ctx.arg(2), &port) || port < 0 || port > 65535) return Status::Message("ERR Invalid master port");
-  return Status::Message("ERR Replication is not supported by this version of Basalt");
+  return NoReplication();
+}
+
+Status Failover(CommandContext& ctx) {
+  if (ctx.argc() == 2 && EqualsIgnoreCase(ctx.arg(1), "abort")) return Status::Message("ERR No failover in progress.");
+  int64_t timeout_ms = 0, port = 0;
+  bool force = false, target = false;
+  for (size_t i = 1; i < ctx.argc(); ++i) {
+    const size_t more = ctx.argc() - 1 - i;
+    if (EqualsIgnoreCase(ctx.arg(i), "timeout") && more >= 1 && timeout_ms == 0) {
+      if (!ParseInteger(ctx.arg(++i), &timeout_ms)) return ErrorCode::kNotInteger;
+      if (timeout_ms <= 0) return Status::Message("ERR FAILOVER timeout must be greater than 0");
+    } else if (EqualsIgnoreCase(ctx.arg(i), "to") && more >= 2 && !target) {
+      if (!ParseInteger(ctx.arg(i + 2), &port)) return ErrorCode::kNotInteger;
+      target = true;
+      i += 2;
+    } else if (EqualsIgnoreCase(ctx.arg(i), "force") && !force) {
+      force = true;
+    } else {
+      return ErrorCode::kSyntax;
+    }
+  }
+  return Status::Message("ERR FAILOVER requires connected replicas.");
+}
+
+// SYNC, and PSYNC <replid> <offset> [FAILOVER].
+Status Sync(CommandContext& ctx) {
+  if (ctx.argc() > 3 && EqualsIgnoreCase(ctx.arg(3), "failover"))
+    return Status::Message("ERR PSYNC FAILOVER can't be sent to a master.");
+  return NoReplication();
+}
+
+Status ReplConf(CommandContext& ctx) { return ctx.argc() % 2 == 0 ? ErrorCode::kSyntax : NoReplication(); }
+
+Status Migrate(CommandContext&) {
+  return Status::Message("ERR MIGRATE is not supported by this version of Basalt; DUMP and RESTORE move a key");
+}
+
+// The third argument, or when that is empty those behind KEYS.
+bool MigrateKeys(std::span<const std::string_view> argv, void* out) {
+  constexpr uint32_t kFlags = kKeyRW | kKeyAccess | kKeyDelete;
+  auto& keys = *static_cast<KeyPositions*>(out);
+  for (size_t i = 6; i < argv.size(); ++i) {
+    if (EqualsIgnoreCase(argv[i], "auth")) {
+      i += 1;
+    } else if (EqualsIgnoreCase(argv[i], "auth2")) {
+      i += 2;
+    } else if (EqualsIgnoreCase(argv[i], "keys")) {
+      if (!argv[3].empty()) return true;  // wrong, and not ours to say
+      while (++i < argv.size()) keys.Add(static_cast<uint32_t>(i), kFlags);
+      return true;
+    }
+  }
+  keys.Add(3, kFlags);
+  return true;
 }
 
 Status NoCluster(CommandContext&) { return Status::Message("ERR This instance has cluster support disabled"); }
 
 constexpr CommandGroup kCluster = CommandGroup::kCluster;
 constexpr uint64_t kReplicaOfFlags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript | kCmdStale;
+constexpr uint64_t kSyncFlags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoMulti | kCmdNoScript;
 constexpr uint64_t kClusterAdmin = kCmdNoAsyncLoading | kCmdAdmin | kCmdStale;
 constexpr std::string_view kNondeterministic = "nondeterministic_output";
+
+constexpr CommandHistory kMigrateHistory[] = {
+    {"3.0.0", "The options `COPY` and `REPLACE`."},
+    {"3.0.6", "The option `KEYS`."},
+    {"4.0.7", "The option `AUTH`."},
+    {"6.0.0", "The option `AUTH2`."},
+};
 
 // A subcommand of CLUSTER: all give the same answer.
 constexpr CommandSpec Cluster(std::string_view name, int16_t arity, uint64_t flags, std::string_view since,
@@ -103,6 +167,43 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Follows an ASK redirection (cluster mode).",
      .handler = NoCluster,
      .acl_categories = kAclConnection},
+    {.name = "failover",
+     .arity = -1,
+     .flags = kCmdAdmin | kCmdNoScript | kCmdStale,
+     .group = CommandGroup::kServer,
+     .syntax = "[TO (host port:integer [FORCE])] [ABORT] [TIMEOUT milliseconds:integer]",
+     .since = "6.2.0",
+     .complexity = "O(1)",
+     .summary = "Hands the master's part to a replica; there are none.",
+     .handler = Failover},
+    {.name = "migrate",
+     .arity = -6,
+     .flags = kCmdWrite,
+     .group = CommandGroup::kGeneric,
+     .keys = {KeySpec::One(kKeyRW | kKeyAccess | kKeyDelete, 3),
+              KeySpec{.flags = kKeyRW | kKeyAccess | kKeyDelete | kKeyIncomplete,
+                      .begin = KeySpec::Begin::kKeyword,
+                      .index = -2,
+                      .keyword = "KEYS",
+                      .last_key = -1}},
+     .syntax = "host port:integer (key | \"\") destination-db:integer timeout:integer [COPY] [REPLACE] "
+               "[AUTH auth=password | AUTH2 username password] [KEYS keys=key:key…]",
+     .since = "2.6.0",
+     .complexity = "That of DUMP and DEL here, of RESTORE there, and O(N) for the transfer.",
+     .summary = "Moves keys to another server; not supported.",
+     .handler = Migrate,
+     .acl_categories = kAclKeyspace | kAclDangerous,
+     .tips = {kNondeterministic},
+     .history = kMigrateHistory,
+     .get_keys = MigrateKeys},
+    {.name = "psync",
+     .arity = -3,
+     .flags = kSyncFlags,
+     .group = CommandGroup::kServer,
+     .syntax = "replicationid offset:integer",
+     .since = "2.8.0",
+     .summary = "What a replica asks its master for; not supported.",
+     .handler = Sync},
     {.name = "readonly",
      .arity = 1,
      .flags = kCmdFast | kCmdLoading | kCmdStale,
@@ -121,6 +222,15 @@ constexpr CommandSpec kCommands[] = {
      .summary = "Ends READONLY (cluster mode).",
      .handler = NoCluster,
      .acl_categories = kAclConnection},
+    {.name = "replconf",
+     .arity = -1,
+     .flags = kCmdAdmin | kCmdNoScript | kCmdLoading | kCmdStale | kCmdAllowBusy,
+     .group = CommandGroup::kServer,
+     .since = "3.0.0",
+     .complexity = "O(1)",
+     .summary = "What a replica tells its master; not supported.",
+     .handler = ReplConf,
+     .doc_flags = "syscmd"},
     {.name = "replicaof",
      .arity = 3,
      .flags = kReplicaOfFlags,
@@ -151,6 +261,13 @@ constexpr CommandSpec kCommands[] = {
      .doc_flags = "deprecated",
      .deprecated_since = "5.0.0",
      .replaced_by = "`REPLICAOF`"},
+    {.name = "sync",
+     .arity = 1,
+     .flags = kSyncFlags,
+     .group = CommandGroup::kServer,
+     .since = "1.0.0",
+     .summary = "What a replica of old asks its master for; not supported.",
+     .handler = Sync},
     {.name = "wait",
      .arity = 3,
      .group = CommandGroup::kGeneric,

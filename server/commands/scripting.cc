@@ -153,6 +153,7 @@ constexpr uint64_t kEvalFlags =
     kCmdNoScript | kCmdSkipMonitor | kCmdNoMandatoryKeys | kCmdStale | kCmdLockKeys | kCmdRunsScript;
 constexpr KeySpec kWrittenKeys = KeySpec::NumKeys(kKeyRW | kKeyAccess | kKeyUpdate, 2);
 constexpr KeySpec kReadKeys = KeySpec::NumKeys(kKeyRO | kKeyAccess, 2);
+constexpr std::string_view kAtMost = "What the script may do at most.";
 constexpr std::string_view kComplexity = "Depends on the script that is executed.";
 
 constexpr CommandSpec kCommands[] = {
@@ -160,7 +161,7 @@ constexpr CommandSpec kCommands[] = {
      .arity = -3,
      .flags = kEvalFlags | kCmdMayReplicate,
      .group = kGroup,
-     .keys = {kWrittenKeys},
+     .keys = {kWrittenKeys.Noted(kAtMost)},
      .syntax = "script numkeys:integer [key…] [arg…]",
      .since = "2.6.0",
      .complexity = kComplexity,
@@ -184,7 +185,7 @@ constexpr CommandSpec kCommands[] = {
      .arity = -3,
      .flags = kEvalFlags | kCmdReadonly,
      .group = kGroup,
-     .keys = {kReadKeys},
+     .keys = {kReadKeys.Noted(kAtMost)},
      .syntax = "script numkeys:integer [key…] [arg…]",
      .since = "7.0.0",
      .complexity = kComplexity,

@@ -76,7 +76,7 @@ Status Shutdown(CommandContext& ctx) {
     else
       return ErrorCode::kSyntax;
   }
-  if ((abort && ctx.argc() > 2) || (save && no_save)) return ErrorCode::kSyntax;
+  if ((abort && (save || no_save || now || force)) || (save && no_save)) return ErrorCode::kSyntax;
   if (abort) return Status::Message("ERR No shutdown in progress.");
   if (!now && ctx.deny_blocking)
     return Status::Message("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client");
@@ -92,14 +92,13 @@ Status Shutdown(CommandContext& ctx) {
 
 Status Monitor(CommandContext& ctx) {
   if (ctx.deny_blocking) return Status::Message("ERR MONITOR isn't allowed for DENY BLOCKING client");
-  if (!ctx.session.monitor) {
-    ctx.session.monitor = true;
-    ctx.session.info->monitor.store(true, std::memory_order_relaxed);
-    // Lines about others come behind the OK.
-    ctx.session.pushes_held = true;
-    if (ctx.services.transport != nullptr) ctx.services.transport->HoldPushes(ctx.session.conn.id);
-    ctx.services.monitors.Add(ctx.session.conn.id);
-  }
+  if (ctx.session.monitor) return Ok();  // it is one already: no reply at all
+  ctx.session.monitor = true;
+  ctx.session.info->monitor.store(true, std::memory_order_relaxed);
+  // Lines about others come behind the OK.
+  ctx.session.pushes_held = true;
+  if (ctx.services.transport != nullptr) ctx.services.transport->HoldPushes(ctx.session.conn.id);
+  ctx.services.monitors.Add(ctx.session.conn.id);
   ctx.reply.Ok();
   return Ok();
 }
@@ -126,15 +125,29 @@ Status ModuleList(CommandContext& ctx) {
   return Ok();
 }
 
+// MODULE LOAD and LOADEX. Who may ask is enable-module-command's to say; the answer is that of a file that is no
+// module.
+Status ModuleLoad(CommandContext& ctx) {
+  LOG(WARNING) << "MODULE LOAD " << ctx.arg(2) << ": Basalt loads no modules";
+  return Status::Message("ERR Error loading the extension. Please check the server logs.");
+}
+
+Status ModuleUnload(CommandContext&) {
+  return Status::Message("ERR Error unloading module: no such module with that name");
+}
+
 Status ModuleHelp(CommandContext& ctx) {
   constexpr std::string_view kLines[] = {
       "LIST",
       "    The modules that are loaded: none, as Basalt loads none.",
+      "LOAD <path> [<arg> ...], LOADEX <path> [CONFIG <name> <value> ...] [ARGS <arg> ...], UNLOAD <name>",
+      "    Errors.",
   };
   return WriteHelp(ctx, kLines);
 }
 
 constexpr CommandGroup kGroup = CommandGroup::kServer;
+constexpr uint64_t kModuleFlags = kCmdNoAsyncLoading | kCmdAdmin | kCmdNoScript | kCmdProtected;
 constexpr CommandHistory kInfoHistory[] = {{"7.0.0", "Takes several sections."}};
 constexpr CommandHistory kBgsaveHistory[] = {{"3.2.2", "The option `SCHEDULE`."}};
 constexpr CommandHistory kShutdownHistory[] = {{"7.0.0", "The options `NOW`, `FORCE` and `ABORT`."}};
@@ -211,6 +224,33 @@ constexpr CommandSpec kCommands[] = {
      .summary = "The loaded modules; there are none.",
      .handler = ModuleList,
      .tips = {"nondeterministic_output_order"}},
+    {.name = "module|load",
+     .arity = -3,
+     .flags = kModuleFlags,
+     .group = kGroup,
+     .syntax = "path [arg…]",
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Loads a module; an error, as Basalt loads none.",
+     .handler = ModuleLoad},
+    {.name = "module|loadex",
+     .arity = -3,
+     .flags = kModuleFlags,
+     .group = kGroup,
+     .syntax = "path [CONFIG name value]… [ARGS args…]",
+     .since = "7.0.0",
+     .complexity = "O(1)",
+     .summary = "Loads a module with options; an error, as Basalt loads none.",
+     .handler = ModuleLoad},
+    {.name = "module|unload",
+     .arity = 3,
+     .flags = kModuleFlags,
+     .group = kGroup,
+     .syntax = "name",
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Unloads a module; an error, as none is loaded.",
+     .handler = ModuleUnload},
     {.name = "monitor",
      .arity = 1,
      .flags = kCmdAdmin | kCmdNoScript | kCmdLoading | kCmdStale,

@@ -503,13 +503,16 @@ constexpr std::string_view kComplexity =
     "O(N+M*log(M)), N being the elements and M those that are returned; O(N) when they keep their order";
 constexpr uint32_t kCategories = kAclNotOfGroup | kAclSet | kAclSortedSet | kAclList | kAclDangerous;
 
+constexpr KeySpec kPatternKeys =
+    KeySpec::Unknown(kKeyRO | kKeyAccess).Noted("Of `BY` and `GET`: their names follow from the sorted value.");
+
 constexpr CommandSpec kSortCommands[] = {
     {.name = "sort",
      .arity = -2,
      .flags = kCmdWrite | kCmdDenyOom,
      .group = CommandGroup::kGeneric,
-     .keys = {KeySpec::One(kKeyRO | kKeyAccess), KeySpec::Unknown(kKeyRO | kKeyAccess),
-              KeySpec::Unknown(kKeyOW | kKeyUpdate)},
+     .keys = {KeySpec::One(kKeyRO | kKeyAccess), kPatternKeys,
+              KeySpec::Unknown(kKeyOW | kKeyUpdate).Noted("Of `STORE`, which may stand anywhere.")},
      .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET "
                "get-pattern=pattern:pattern#1]… "
                "[ASC | DESC] [ALPHA] [STORE destination:key#2]",
@@ -524,7 +527,7 @@ constexpr CommandSpec kSortCommands[] = {
      .arity = -2,
      .flags = kCmdReadonly,
      .group = CommandGroup::kGeneric,
-     .keys = {KeySpec::One(kKeyRO | kKeyAccess), KeySpec::Unknown(kKeyRO | kKeyAccess)},
+     .keys = {KeySpec::One(kKeyRO | kKeyAccess), kPatternKeys},
      .syntax = "key [BY by-pattern=pattern:pattern#1] [LIMIT offset:integer count:integer] [GET "
                "get-pattern=pattern:pattern#1]… "
                "[ASC | DESC] [ALPHA]",

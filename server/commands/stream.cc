@@ -278,7 +278,7 @@ constexpr CommandSpec kEntryRows[] = {
      .arity = -5,
      .flags = kCmdWrite | kCmdDenyOom | kCmdFast,
      .group = kGroup,
-     .keys = {KeySpec::One(kKeyRW | kKeyUpdate)},
+     .keys = {KeySpec::One(kKeyRW | kKeyUpdate).Noted("No mere insertion: it may trim.")},
      .syntax = "key [NOMKSTREAM] [(MAXLEN | MINID) [= | ~] threshold [LIMIT count:integer]] (* | id) (field value)…",
      .since = "5.0.0",
      .complexity = "O(1), and O(N) for the N entries trimmed",

@@ -399,7 +399,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = -3,
      .flags = kCmdWrite | kCmdDenyOom,
      .group = CommandGroup::kString,
-     .keys = {KeySpec::One(kKeyRW | kKeyAccess | kKeyUpdate | kKeyVariableFlags)},
+     .keys = {KeySpec::One(kKeyRW | kKeyAccess | kKeyUpdate | kKeyVariableFlags).Noted("Reads too, with `GET`.")},
      .syntax = "key value [NX | XX] [GET] [EX seconds:integer | PX milliseconds:integer | EXAT "
                "unix-time-seconds:unix-time | PXAT unix-time-milliseconds:unix-time | KEEPTTL]",
      .since = "1.0.0",
@@ -460,7 +460,7 @@ constexpr CommandSpec kStringCommands[] = {
      .arity = -2,
      .flags = kCmdWrite | kCmdFast,
      .group = CommandGroup::kString,
-     .keys = {KeySpec::One(kKeyRW | kKeyAccess | kKeyUpdate)},
+     .keys = {KeySpec::One(kKeyRW | kKeyAccess | kKeyUpdate).Noted("Changes the expiry.")},
      .syntax = "key [EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time | PXAT "
                "unix-time-milliseconds:unix-time | PERSIST]",
      .since = "6.2.0",

@@ -17,8 +17,9 @@ namespace basalt {
 namespace {
 
 void Unwatch(CommandContext& ctx) {
+  if (ctx.session.watch == nullptr) return;
   ctx.services.watches.Forget(ctx.session.watch);
-  ctx.session.info->watched_keys.store(0, std::memory_order_relaxed);
+  ctx.session.info->ShowWatch(nullptr);
 }
 
 Status Multi(CommandContext& ctx) {
@@ -54,8 +55,7 @@ Status Watch(CommandContext& ctx) {
   for (size_t i = 1; i < ctx.argc(); ++i) {
     ctx.services.watches.Watch(ctx.session.watch, ctx.db(), ctx.key(i), existed[i - 1]);
   }
-  ctx.session.info->watched_keys.store(static_cast<uint32_t>(ctx.session.watch->keys().size()),
-                                       std::memory_order_relaxed);
+  ctx.session.info->ShowWatch(ctx.session.watch);
   ctx.reply.Ok();
   return Ok();
 }

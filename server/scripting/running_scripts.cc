@@ -129,7 +129,8 @@ std::optional<RunningScripts::Current> RunningScripts::Longest(ScriptKind kind, 
     if (longest == nullptr || entry.started_ns < longest->started_ns) longest = &entry;
   }
   if (longest == nullptr) return std::nullopt;
-  return Current{longest->name, longest->command, (now_ns - std::min(now_ns, longest->started_ns)) / 1'000'000};
+  return Current{longest->name, longest->command, (now_ns - std::min(now_ns, longest->started_ns)) / 1'000'000,
+                 longest->overdue};
 }
 
 // ---- Turn ----

@@ -92,6 +92,7 @@ class RunningScripts {
     std::string name;
     std::vector<std::string> command;
     uint64_t duration_ms = 0;
+    bool overdue = false;
   };
   std::optional<Current> Longest(ScriptKind kind, uint64_t now_ns) const;
 

@@ -33,6 +33,13 @@ class Limits(BasaltTest):
             self.assertLess(time.monotonic(), deadline)
         self.assertEqual(self.client().call("PING"), "PONG")
 
+    def test_who_asks_for_a_replica_of_the_data_is_told_that_there_is_none(self):
+        client = self.client()
+        for command in (("SYNC",), ("PSYNC", "?", "-1")):
+            with self.assertRaisesRegex(RespError, "^ERR Replication is not supported"):
+                client.call(*command)
+        self.assertEqual(client.call("PING"), "PONG")
+
     def test_idle_clients_are_closed_and_busy_ones_are_not(self):
         control, idle = self.client(), self.client()
         idle.call("PING")

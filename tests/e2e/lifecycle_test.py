@@ -2,6 +2,7 @@
 """Start and end: clean shutdown, ports and folders that are taken, options that are wrong, CONFIG REWRITE, backups."""
 
 import socket
+import tempfile
 import time
 
 from case import BASALT, BasaltTest, Server, main, os, signal
@@ -116,6 +117,16 @@ class Refusals(BasaltTest):
                 file.flush()
                 self.refused("--config=" + conf, "--dir=" + os.path.join(self.folder, "other"), mentions=[conf, ":3", word])
 
+    def test_commands_that_cannot_be_renamed_name_file_and_line(self):
+        conf = os.path.join(self.folder, "wrong.conf")
+        for line, words in [("rename-command NOSUCH x", "No such command in rename-command"),
+                            ("rename-command GET set", "Target command name already exists")]:
+            with self.subTest(line), open(conf, "w") as file:
+                file.write("\n\n%s\n" % line)
+                file.flush()
+                self.refused("--config=" + conf, "--port=%d" % free_port(), "--dir=" + os.path.join(self.folder, "other"),
+                             mentions=[conf, ":3", words])
+
     def test_a_configuration_file_that_is_missing(self):
         path = os.path.join(self.folder, "none.conf")
         self.refused("--config=" + path, mentions=[path])
@@ -124,6 +135,71 @@ class Refusals(BasaltTest):
         status, output = self.run_to_end("--no_such_option=1")
         self.assertGreater(status, 0)
         self.assertIn("no_such_option", output)
+
+
+class Full(BasaltTest):
+    """A disk without the space that disk-free-stop keeps free."""
+
+    def setUp(self):
+        super().setUp()
+        self.full = self.start({"disk-free-stop": "1000000gb"}, "full", wait=False)
+        self.full.spawn()
+
+    def test_writes_and_ping_are_refused_and_reads_are_not(self):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                client = self.client(server=self.full)
+                if isinstance(self.outcome(client, "SET", "k", "v"), RespError):
+                    break
+            except OSError:
+                pass
+            self.assertLess(time.monotonic(), deadline, "it does not start, or takes writes")
+            time.sleep(0.05)
+        for command in (("SET", "k", "v"), ("PING",), ("PING", "x")):
+            with self.assertRaisesRegex(RespError, "^MISCONF "):
+                client.call(*command)
+        self.assertIsNone(client.call("GET", "none"))
+
+    @staticmethod
+    def outcome(client, *command):
+        try:
+            return client.call(*command)
+        except RespError as error:
+            return error
+
+
+class Renamed(BasaltTest):
+    """rename-command: hardened installations take commands away, or give them names that only some know."""
+
+    def setUp(self):
+        self.conf = tempfile.NamedTemporaryFile("w", suffix=".conf")
+        self.addCleanup(self.conf.close)
+        self.conf.write('rename-command FLUSHALL ""\nrename-command CONFIG Secret-7\n'
+                        "user bob on nopass ~* +config -flushall\n")
+        self.conf.flush()
+        self.options = {"config": self.conf.name}
+        super().setUp()
+
+    def test_by_what_names_commands_are_called(self):
+        client = self.client()
+        for gone in (("FLUSHALL",), ("CONFIG", "GET", "save")):
+            with self.assertRaisesRegex(RespError, "^ERR unknown command '%s'" % gone[0]):
+                client.call(*gone)
+        with self.assertRaisesRegex(RespError, "unknown command|Unknown Redis command"):
+            client.call("EVAL", "return redis.call('flushall')", 0)
+        self.assertEqual(client.call("secret-7", "GET", "save"), [b"save", b""])
+        self.assertEqual(client.call("EVAL", "return redis.call('ping').ok", 0), b"PONG")
+        names = client.call("COMMAND", "LIST")
+        self.assertNotIn(b"flushall", names)
+        self.assertIn(b"config|get", names)
+        self.assertEqual(client.call("COMMAND", "INFO", "config", "flushall"), [None, None])
+        self.assertEqual(client.call("COMMAND", "INFO", "SECRET-7")[0][0], b"config")
+        # Rules of users go by the names that commands have of their own.
+        client.call("ACL", "SETUSER", "bob", "+flushall", "-config|set")
+        client.call("AUTH", "bob", "")
+        with self.assertRaisesRegex(RespError, "NOPERM .* 'config|set' command"):
+            client.call("secret-7", "SET", "timeout", "1")
 
 
 class Rewrite(BasaltTest):

@@ -97,11 +97,13 @@ class Endless(Scripts):
         self.assert_busy("SET", "held", "3")
         self.assert_busy("EVAL", "return 1", "1", "held")
         self.assert_busy("FLUSHALL")  # needs the exclusive gate
+        self.assert_busy("FUNCTION", "STATS")  # no function runs, but a script is overdue
         self.assertEqual(self.control.call("GET", "held"), b"1")
         self.assertEqual(self.control.call("SET", "free", "2"), "OK")
         self.kill_all([script])
         self.assertEqual(self.control.call("SET", "held", "4"), "OK")
         self.assertEqual(self.control.call("FLUSHALL"), "OK")
+        self.assertIn(b"engines", self.control.call("FUNCTION", "STATS"))
 
     def test_a_transaction_that_needs_the_key_is_refused(self):
         script = self.running("EVAL", ENDLESS, "1", "held")

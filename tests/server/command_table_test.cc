@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "server/status.h"
 
 namespace basalt {
@@ -103,6 +105,37 @@ TEST_F(CommandTableTest, ASubcommandIsNoCommandOfItsOwn) {
   EXPECT_EQ(table_.FindFullName("CONFIG|GET")->name(), "config|get");
   EXPECT_EQ(table_.FindFullName("get|config"), nullptr);
   EXPECT_EQ(table_.FindFullName("config|"), nullptr);
+}
+
+TEST_F(CommandTableTest, CommandsCanBeRenamedAndTakenAway) {
+  std::string error;
+  ASSERT_TRUE(table_.Rename("CONFIG", "b840FC", &error)) << error;
+  ASSERT_TRUE(table_.Rename("mset", "", &error)) << error;
+  ASSERT_TRUE(table_.Rename("get", "GET", &error)) << "its own name is free";
+  EXPECT_EQ(NameOf({"get"}), "get");
+  EXPECT_EQ(NameOf({"B840fc", "get", "*"}), "config|get") << "its facts keep the name";
+  EXPECT_EQ(ErrorOf({"config", "get", "*"}), "ERR unknown command 'config', with args beginning with: 'get' '*' ");
+  EXPECT_EQ(ErrorOf({"b840fc", "nope"}), "ERR unknown subcommand 'nope'. Try B840FC HELP.");
+  EXPECT_EQ(ErrorOf({"mset"}), "ERR unknown command 'mset', with args beginning with: ");
+  EXPECT_EQ(ErrorOf({""}), "ERR unknown command '', with args beginning with: ");
+  EXPECT_EQ(table_.FindFullName("b840fc|set")->name(), "config|set");
+  EXPECT_EQ(table_.FindFullName("config|set"), nullptr);
+  // ACL rules name commands as ever.
+  EXPECT_EQ(table_.FindOwnFullName("CONFIG|Set")->name(), "config|set");
+  EXPECT_EQ(table_.FindOwnFullName("mset")->name(), "mset");
+  EXPECT_EQ(table_.FindOwnFullName("b840fc"), nullptr);
+  EXPECT_FALSE(table_.FindOwnFullName("mset")->can_be_called());
+  EXPECT_TRUE(table_.FindOwnFullName("config|set")->can_be_called());
+  const auto& top = table_.top_level();
+  EXPECT_TRUE(std::none_of(top.begin(), top.end(), [](const Command* command) { return command->name() == "mset"; }));
+  // In order: a name that was given up may be taken.
+  EXPECT_FALSE(table_.Rename("mset", "other", &error));
+  EXPECT_EQ(error, "No such command in rename-command");
+  EXPECT_FALSE(table_.Rename("config|get", "", &error));
+  EXPECT_FALSE(table_.Rename("get", "eval", &error));
+  EXPECT_EQ(error, "Target command name already exists");
+  EXPECT_TRUE(table_.Rename("get", "mset", &error)) << error;
+  EXPECT_EQ(NameOf({"mset"}), "get");
 }
 
 TEST_F(CommandTableTest, UnknownCommandsAreQuotedAsRedisDoes) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -135,21 +136,38 @@ TEST_F(ConfigTableTest, TypedFieldsFollowTheTexts) {
 
 TEST_F(ConfigTableTest, MemorySizesHaveUnits) {
   int64_t bytes = 0;
-  const std::pair<const char*, int64_t> kGood[] = {{"0", 0},           {"1b", 1},         {"1k", 1000},
-                                                   {"1kb", 1024},      {"2m", 2000000},   {"2MB", 2 << 20},
-                                                   {"3g", 3000000000}, {"3Gb", 3ll << 30}};
+  const std::pair<const char*, int64_t> kGood[] = {
+      {"0", 0},           {"1b", 1},          {"1k", 1000}, {"1kb", 1024}, {"2m", 2000000}, {"2MB", 2 << 20},
+      {"3g", 3000000000}, {"3Gb", 3ll << 30}, {"", 0},      {"b", 0},      {"MB", 0}};
   for (const auto& [text, value] : kGood) {
     EXPECT_TRUE(ParseMemory(text, &bytes)) << text;
     EXPECT_EQ(bytes, value) << text;
   }
-  for (const char* text : {"", "b", "-1", "1t", "1 kb", "x", "99999999999999999999", "9223372036854775807kb"})
+  for (const char* text : {"-1", "-", "1t", "1 kb", "x", "99999999999999999999", "9223372036854775807kb"})
     EXPECT_FALSE(ParseMemory(text, &bytes)) << text;
+}
+
+TEST_F(ConfigTableTest, TheFolderIsShownAsAnAbsolutePath) {
+  ConfigTable config;
+  std::string error;
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(Get(config, "dir"), here + "/data");
+  const std::string path = Write("basalt.conf", "dir some/../place/\n");
+  ASSERT_TRUE(config.LoadFile(path, &error)) << error;
+  EXPECT_EQ(Get(config, "dir"), here + "/place");
+  EXPECT_EQ(Get(config, "di?"), here + "/place");
+  EXPECT_EQ(config.current().dir, "some/../place/");
+  EXPECT_TRUE(config.Rewrite().ok());
+  EXPECT_EQ(Read(path), "dir some/../place/\n") << "as it was written";
 }
 
 TEST_F(ConfigTableTest, GetUnderstandsGlobsAndAliases) {
   ConfigTable config;
   EXPECT_EQ(Get(config, "maxmemory"), "0");
   EXPECT_EQ(Get(config, "MaxMemory"), "0");
+  const std::vector<ConfigTable::NameValue> as_typed = {
+      {"MaxMemory", "0"}, {"TIMEOUT", "0"}, {"maxmemory-samples", "5"}};
+  EXPECT_EQ(config.Get(std::vector<std::string_view>{"MaxMemory", "TIMEOUT", "maxmemory", "MAXMEMORY-S*"}), as_typed);
   EXPECT_EQ(Get(config, "no-such-option"), "(0 options)");
   EXPECT_EQ(Get(config, "lua-time-limit"), "5000");
   EXPECT_EQ(Get(config, "key-load-delay"), "0") << "hidden ones answer to their name";
@@ -282,12 +300,56 @@ TEST_F(ConfigTableTest, FileLinesQuotesCommentsAndIncludes) {
   EXPECT_EQ(config.current().output_limit(ClientClass::kPubsub).hard_bytes, 2u << 20);
 }
 
+TEST_F(ConfigTableTest, WhatRedisReadsIsRead) {
+  std::filesystem::create_directory(folder_ + "/conf.d");
+  Write("conf.d/1.conf", "timeout 1\ntcp-keepalive 1\n");
+  Write("conf.d/2.conf", "timeout 2\n");
+  Write("conf.d/3.other", "timeout 3\n");
+  const std::string path = Write("redis.conf", "include conf.d/*.conf\ninclude " + folder_ +
+                                                   "/none/*.conf\n"
+                                                   "syslog-enabled no\nsyslog-ident redis\nsyslog-facility LOCAL3\n"
+                                                   "tls-port 0\ntls-replication no\ntls-cert-file redis.crt\n"
+                                                   "list-max-ziplist-entries 512\nlist-max-ziplist-value 64\n"
+                                                   "Lua-Replicate-Commands yes\n"
+                                                   "save \"900 1\"\nsave '300 10'\n"
+                                                   "client-output-buffer-limit \"normal 1mb 0 0\"\n"
+                                                   "oom-score-adj-values \"0 100 700\"\n"
+                                                   "replicaof NO ONE\n"
+                                                   "rename-command FLUSHALL \"\"\nrename-command config b840fc02\n");
+  ConfigTable config;
+  std::string error;
+  ASSERT_TRUE(config.LoadFile(path, &error)) << error;
+  EXPECT_EQ(config.current().timeout, 2) << "files in the order of their names";
+  EXPECT_EQ(config.current().tcp_keepalive, 1);
+  EXPECT_EQ(Get(config, "syslog-facility"), "local3");
+  EXPECT_EQ(Get(config, "tls-port"), "0");
+  EXPECT_EQ(Get(config, "save"), "900 1 300 10");
+  EXPECT_EQ(config.current().output_limit(ClientClass::kNormal).hard_bytes, 1u << 20);
+  EXPECT_EQ(Get(config, "oom-score-adj-values"), "0 100 700");
+  ASSERT_EQ(config.renamings().size(), 2u);
+  EXPECT_EQ(config.renamings()[0].name, "FLUSHALL");
+  EXPECT_EQ(config.renamings()[0].new_name, "");
+  EXPECT_EQ(config.renamings()[1].new_name, "b840fc02");
+  EXPECT_EQ(config.renamings()[1].where, path + ":18");
+  EXPECT_EQ(Get(config, "replicaof"), "");
+  const std::string before = Read(path);
+  EXPECT_TRUE(config.Rewrite().ok());
+  EXPECT_EQ(Read(path), before) << "CONFIG REWRITE keeps what is no option";
+  EXPECT_THAT(Set(config, {"tls-port", "1"}), HasSubstr("TLS is not supported"));
+}
+
 TEST_F(ConfigTableTest, BadLinesAreNamed) {
   EXPECT_EQ(LoadError("port 1\nporrt 2\n"), "bad.conf:2: unknown option 'porrt'");
   EXPECT_EQ(LoadError("\n\nport x\n"), "bad.conf:3: port: argument couldn't be parsed into an integer");
   EXPECT_EQ(LoadError("port\n"), "bad.conf:1: port: wrong number of arguments");
   EXPECT_EQ(LoadError("port 1 2\n"), "bad.conf:1: port: wrong number of arguments");
   EXPECT_EQ(LoadError("requirepass \"x\n"), "bad.conf:1: unbalanced quotes");
+  EXPECT_EQ(LoadError("tls-port 6380\n"), "bad.conf:1: tls-port: TLS is not supported");
+  EXPECT_EQ(LoadError("slaveof 10.0.0.1 6379\n"), "bad.conf:1: slaveof: replication is not supported");
+  EXPECT_EQ(LoadError("loadmodule /lib/x.so\n"), "bad.conf:1: loadmodule: Basalt loads no modules");
+  EXPECT_EQ(LoadError("rename-command FLUSHALL\n"), "bad.conf:1: rename-command: wrong number of arguments");
+  EXPECT_EQ(LoadError("save \"900\"\n"), "bad.conf:1: save: Invalid save parameters");
+  EXPECT_EQ(LoadError("lua-replicate-commands yes no\n"), "bad.conf:1: unknown option 'lua-replicate-commands'");
   EXPECT_EQ(LoadError("cluster-enabled yes\n"), "bad.conf:1: cluster-enabled: cluster mode is not supported");
   EXPECT_THAT(LoadError("include nowhere.conf\n"), HasSubstr("nowhere.conf: No such file"));
   EXPECT_EQ(LoadError("include bad.conf\n").substr(0, 11), "bad.conf:1:");

@@ -129,6 +129,25 @@ TEST_F(InfoTest, ReplicationHasTheFieldsThatSentinelReads) {
   EXPECT_EQ(storage_->identity().size(), 40u);
 }
 
+TEST_F(InfoTest, GoodReplicasAreCountedWhenWritesNeedThem) {
+  EXPECT_THAT(Info({"replication"}), Not(HasSubstr("min_slaves_good_slaves")));
+  ASSERT_TRUE(config_.Set(std::vector<std::string_view>{"min-replicas-to-write", "1"}, true).ok());
+  EXPECT_THAT(Info({"replication"}), HasSubstr("connected_slaves:0\r\nmin_slaves_good_slaves:0\r\nmaster_failover"));
+  ASSERT_TRUE(config_.Set(std::vector<std::string_view>{"min-replicas-max-lag", "0"}, true).ok());
+  EXPECT_THAT(Info({"replication"}), Not(HasSubstr("min_slaves_good_slaves")));
+}
+
+TEST_F(InfoTest, TheSectionDebugIsShownByNameOnly) {
+  EXPECT_THAT(Info({"debug"}), HasSubstr("# Debug\r\neventloop_duration_aof_sum:0\r\n"));
+  EXPECT_THAT(Info({"CPU", "debug"}), HasSubstr("# Debug"));
+}
+
+TEST_F(InfoTest, TimeInCommandsIsAddedUp) {
+  stats_.RecordCall(table_.Find("get")->index, 3'000'000, CallOutcome::kOk, false);
+  stats_.RecordCall(table_.Find("set")->index, 2'000'000, CallOutcome::kFailed, false);
+  EXPECT_THAT(Info({"stats"}), HasSubstr("eventloop_duration_cmd_sum:5000\r\n"));
+}
+
 TEST_F(InfoTest, OurOwnSectionShowsLanesAndRocksdb) {
   for (const char* name : {"basalt", "rocksdb"}) {
     EXPECT_THAT(Info({name}), HasSubstr("fast_lane_queue_wait_usec_avg:"));
