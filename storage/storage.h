@@ -159,7 +159,7 @@ class Storage {
   const std::string& dir() const;
   const std::string& identity() const;  // 40 hex digits, made when the folder was
 
-  // For tests: as kill -9 would leave things; no sync, no clean close.
+  // The parts, for the library's own files and its tests.
   class Impl;
   Impl& impl() { return *impl_; }
 
