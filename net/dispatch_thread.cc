@@ -54,6 +54,10 @@ bool DispatchThread::Open(const TransportOptions& options, std::string* error) {
 }
 
 void DispatchThread::Start() {
+  {
+    std::lock_guard lock(mu_);
+    started_ = true;
+  }
   WatchAll();
   thread_ = std::thread([this] { Run(); });
   pthread_setname_np(thread_.native_handle(), "dispatch");
@@ -98,7 +102,7 @@ void DispatchThread::Run() {
     if (woken) {
       RunTasks();
       std::lock_guard lock(mu_);
-      if (stopping_) return;
+      if (stopping_ && tasks_.empty()) return;  // who came in time is answered
     }
   }
 }
@@ -159,11 +163,10 @@ void DispatchThread::SendToWorker(int fd, const sockaddr_storage& peer, const Li
 }
 
 bool DispatchThread::Rebind(const std::vector<std::string>& bind, uint16_t port, std::string* error) {
-  if (!thread_.joinable()) return DoRebind(bind, port, error);
-  CHECK(std::this_thread::get_id() != thread_.get_id());
   std::promise<bool> done;
   {
     std::lock_guard lock(mu_);
+    CHECK(started_) << "nobody would run the task";
     if (stopping_) {
       *error = "the server is shutting down";
       return false;

@@ -31,7 +31,7 @@ class DispatchThread {
   void Stop();
 
   // Replaces the TCP sockets; false and *error when an address cannot be bound, then the old ones stay. An address that
-  // stays keeps its socket and the clients in its backlog. Any thread but this one.
+  // stays keeps its socket and the clients in its backlog. Any thread but this one. REQUIRES: started.
   bool Rebind(const std::vector<std::string>& bind, uint16_t port, std::string* error);
 
  private:
@@ -70,7 +70,7 @@ class DispatchThread {
 
   std::mutex mu_;
   std::vector<std::function<void()>> tasks_;  // guarded by mu_
-  bool stopping_ = false;                     // guarded by mu_
+  bool started_ = false, stopping_ = false;   // guarded by mu_
 };
 
 }  // namespace basalt::net

@@ -45,9 +45,12 @@ class Poller {
  private:
   static constexpr int kEventsMax = 256;  // per round; more wait for the next one
 
+  int WaitRaw(std::optional<uint64_t> timeout_ns);
+
   const int epoll_fd_;
   epoll_event raw_[kEventsMax];
   Event events_[kEventsMax];
+  bool has_pwait2_ = true;  // until the kernel says otherwise
 };
 
 }  // namespace basalt::net

@@ -86,8 +86,9 @@ class RequestHandler {
   virtual void Execute(std::vector<BatchPtr> batches, Lane lane, int thread) = 0;
 
   // Worker thread: the deadline given to Park passed / the peer of a parked client went away. The batch that was parked
-  // as `sequence` may meanwhile have come back: losing that race is normal and must be harmless.
-  virtual void OnParkedDeadline(ConnId conn, uint64_t sequence) = 0;
+  // as `sequence` may meanwhile have come back, or be parked again with another deadline: losing that race is normal
+  // and must be harmless.
+  virtual void OnParkedDeadline(ConnId conn, uint64_t sequence, int64_t deadline_ms) = 0;
   virtual void OnParkedHangup(ConnId conn, uint64_t sequence) = 0;
 };
 

@@ -19,6 +19,7 @@ namespace basalt::net {
 namespace {
 
 constexpr int kKeepaliveProbes = 3;
+constexpr int kKeepaliveMaxS = 32767;  // the kernel's own limit
 
 bool SetOption(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
@@ -180,6 +181,7 @@ void ConfigureSocket(int fd, bool unix_socket, int keepalive_s) {
   if (unix_socket) return;
   bool ok = SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (keepalive_s > 0) {
+    keepalive_s = std::min(keepalive_s, kKeepaliveMaxS);
     ok = ok && SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1) && SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_s) &&
          SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, keepalive_s / kKeepaliveProbes)) &&
          SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);

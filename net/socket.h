@@ -38,7 +38,7 @@ bool IsUnavailable(int error_number);
 std::string FormatAddress(const sockaddr_storage& address);
 bool IsLoopback(const sockaddr_storage& address);
 
-// No Nagle; keepalive probes after `keepalive_s` seconds of silence (0: none).
+// No Nagle; keepalive probes after `keepalive_s` seconds of silence (0: none), or as many as the kernel allows.
 void ConfigureSocket(int fd, bool unix_socket, int keepalive_s);
 // Has the kernel acknowledge at once what was received: a peer with Nagle's algorithm on, that has sent a part of a
 // request, sends the rest only then, and the kernel would wait 40 ms. Without effect on a unix socket.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "net/clock.h"
@@ -83,14 +84,19 @@ bool ThreadPool::AddStandIn(Lane lane) {
   const auto free = std::find_if(stand_ins_.begin(), stand_ins_.end(), [](const StandIn& each) { return each.ended; });
   if (free == stand_ins_.end()) return false;
   if (free->thread.joinable()) free->thread.join();  // it has nothing left to do but to return
-  free->ended = false;
   const int index = static_cast<int>(free - stand_ins_.begin());
   const int thread = thread_count_[0] + thread_count_[1] + index;
-  free->thread = std::thread([this, lane, thread, index] {
-    Run(lane, thread);
-    std::lock_guard lock(stand_ins_mu_);
-    stand_ins_[static_cast<size_t>(index)].ended = true;
-  });
+  try {
+    free->thread = std::thread([this, lane, thread, index] {
+      Run(lane, thread);
+      std::lock_guard lock(stand_ins_mu_);
+      stand_ins_[static_cast<size_t>(index)].ended = true;
+    });
+  } catch (const std::system_error& error) {
+    LOG(WARNING) << "cannot start a thread in place of one that a script holds: " << error.what();
+    return false;
+  }
+  free->ended = false;
   pthread_setname_np(free->thread.native_handle(), ("extra-" + std::to_string(index)).c_str());
   return true;
 }
@@ -172,6 +178,7 @@ void ThreadPool::Run(Lane lane_name, int thread) {
 
 std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane, bool stand_in) {
   const size_t threads = static_cast<size_t>(thread_count_[&lane - lanes_]);
+  const size_t grab_max = kGrabMax[&lane - lanes_];
   std::vector<BatchPtr> batches;
   bool wake = false;
   {
@@ -187,7 +194,7 @@ std::vector<BatchPtr> ThreadPool::Grab(LaneState& lane, bool stand_in) {
       lane.sleeping.fetch_sub(1, std::memory_order_relaxed);
       if (lane.wakes_pending > 0) --lane.wakes_pending;
     }
-    const size_t take = std::min((lane.queue.size() + threads - 1) / threads, kGrabMax);
+    const size_t take = std::min((lane.queue.size() + threads - 1) / threads, grab_max);
     batches.reserve(take);
     const uint64_t now = MonotonicNs();
     for (size_t i = 0; i < take; ++i) {

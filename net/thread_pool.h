@@ -24,7 +24,9 @@ namespace basalt::net {
 // Owner: the Transport.
 class ThreadPool {
  public:
-  static constexpr size_t kGrabMax = 16;  // batches a thread takes at once
+  // Batches a thread takes at once. In the slow lane what is taken may run for seconds, and nothing waits behind it
+  // that another thread could run: neither batches nor, as a taken share ends before the next, replies and commits.
+  static constexpr size_t kGrabMax[kLanes] = {16, 1};
   static constexpr uint64_t kStaleNs = 50'000;
   static constexpr int kStandInsMax = kStandInThreadsMax;
 
@@ -44,8 +46,8 @@ class ThreadPool {
   // Wakes one more thread when the oldest batch of a lane waits too long already.
   void WakeIfStale(uint64_t now_ns);
 
-  // One more thread for the lane, numbered from fast_threads + slow_threads on. False: there are kStandInsMax, or the
-  // pool stops.
+  // One more thread for the lane, numbered from fast_threads + slow_threads on. False: there are kStandInsMax, the
+  // system gives no thread, or the pool stops.
   bool AddStandIn(Lane lane);
   // One stand-in of the lane is not needed any more: the next that has nothing to do ends.
   void DismissStandIn(Lane lane);

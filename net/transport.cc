@@ -34,6 +34,14 @@ class Transport::Impl {
   // Whether an id that a caller kept names a worker of ours at all.
   bool Knows(const ConnId& conn) const { return conn && conn.worker < workers.size(); }
 
+  TransportStats StatsSinceStart() const {
+    TransportStats stats;
+    for (const auto& worker : workers) worker->AddStats(&stats);
+    stats.futex_wakes = pool.futex_wakes();
+    for (int lane = 0; lane < kLanes; ++lane) stats.lanes[lane] = pool.Stats(static_cast<Lane>(lane));
+    return stats;
+  }
+
   OutputBudget budget;
   ThreadPool pool;
   std::vector<std::unique_ptr<WorkerThread>> workers;
@@ -41,7 +49,7 @@ class Transport::Impl {
 
   std::mutex mu;
   bool started = false, stopped = false;  // guarded by mu
-  TransportStats base;                    // what ResetStats takes off; guarded by mu
+  TransportStats base;                    // what was there at the last ResetStats; guarded by mu
 };
 
 namespace {
@@ -202,20 +210,17 @@ bool Transport::Rebind(const std::vector<std::string>& bind, uint16_t port, std:
 }
 
 TransportStats Transport::Stats() const {
-  TransportStats stats;
-  for (const auto& worker : impl_->workers) worker->AddStats(&stats);
-  stats.futex_wakes = impl_->pool.futex_wakes();
-  for (int lane = 0; lane < kLanes; ++lane) stats.lanes[lane] = impl_->pool.Stats(static_cast<Lane>(lane));
   std::lock_guard lock(impl_->mu);
+  TransportStats stats = impl_->StatsSinceStart();
   ForEachCounter(stats, impl_->base, [](uint64_t& now, uint64_t base) { now -= base; });
   return stats;
 }
 
 void Transport::ResetStats() {
-  const TransportStats now = Stats();
-  impl_->pool.ResetStats();
   std::lock_guard lock(impl_->mu);
-  ForEachCounter(impl_->base, now, [](uint64_t& base, uint64_t more) { base += more; });
+  const TransportStats now = impl_->StatsSinceStart();
+  ForEachCounter(impl_->base, now, [](uint64_t& base, uint64_t all) { base = all; });
+  impl_->pool.ResetStats();
   impl_->base.futex_wakes = 0;  // the pool starts from 0 again itself
 }
 

@@ -96,7 +96,7 @@ class Transport {
   void SetOutputLimit(ConnId conn, const OutputLimit& limit);
 
   // One more pool thread for a lane whose thread is held by what it executes, until DismissStandIn. False: there are
-  // kStandInThreadsMax already. Handler's Execute sees it as a thread number of its own.
+  // kStandInThreadsMax already, or the system gives no thread. Handler's Execute sees it as a thread number of its own.
   bool AddStandIn(Lane lane);
   void DismissStandIn(Lane lane);
 

@@ -23,6 +23,7 @@ constexpr int kIovMax = 64;
 constexpr size_t kWriteBytesPerTurn = 4 * 1024 * 1024;  // then other clients have their turn
 constexpr size_t kDirtyPerRound = 128;                  // clients that were pushed to
 constexpr uint64_t kDirtyBytesMax = 4 * 1024 * 1024;
+constexpr int64_t kParkTimerMaxMs = int64_t{24} * 3600 * 1000;
 constexpr uint64_t kStragglersNs = 200'000'000;  // batches of closed clients are awaited this long at the end
 
 // One writer, so a plain load and store are enough.
@@ -368,17 +369,22 @@ void WorkerThread::On(Parked& event) {
     return;
   }
   timers_.Cancel(std::exchange(slot->park_timer, 0));
-  if (parked.deadline_ms != 0) {
-    const int64_t left_ms = std::max<int64_t>(0, parked.deadline_ms - RealtimeMs());
-    const Token token = TokenOf(parked.conn);
-    slot->park_timer = timers_.Add(now_ns_ + static_cast<uint64_t>(left_ms) * 1'000'000, [this, token] {
-      Slot* slot = Find(token);
-      if (!slot || !slot->conn->parked()) return;
-      slot->park_timer = 0;
-      handler_->OnParkedDeadline(slot->conn->id(), slot->conn->sequence());
-    });
-  }
+  if (parked.deadline_ms != 0) ArmParkTimer(*slot, parked.deadline_ms);
   Update(*slot);
+}
+
+// A deadline may be further away than the nanoseconds of a timer reach.
+void WorkerThread::ArmParkTimer(Slot& slot, int64_t deadline_ms) {
+  const int64_t left_ms = std::clamp<int64_t>(deadline_ms - RealtimeMs(), 0, kParkTimerMaxMs);
+  const Token token = TokenOf(slot.conn->id());
+  slot.park_timer =
+      timers_.Add(now_ns_ + static_cast<uint64_t>(left_ms) * 1'000'000, [this, token, deadline_ms, left_ms] {
+        Slot* slot = Find(token);
+        if (!slot || !slot->conn->parked()) return;
+        slot->park_timer = 0;
+        if (left_ms == kParkTimerMaxMs) return ArmParkTimer(*slot, deadline_ms);
+        handler_->OnParkedDeadline(slot->conn->id(), slot->conn->sequence(), deadline_ms);
+      });
 }
 
 void WorkerThread::PushTo(const ConnId& id, const std::shared_ptr<const std::string>& bytes, PushOrder order) {

@@ -109,6 +109,7 @@ class WorkerThread {
   void On(NewOutputLimit& event);
   void On(RunTask& event);
 
+  void ArmParkTimer(Slot& slot, int64_t deadline_ms);
   void ArmIdleTimer(Slot& slot, uint64_t deadline_ns);
   void OnIdleTimer(Token token);
   void OnHoldTimer(Token token);

@@ -46,7 +46,7 @@ class BlockedKeys {
   };
 
   // A command's place. Given up when destroyed; if it had the turn, the next one gets it: so destroy it after the
-  // commit.
+  // commit, or when that goes on elsewhere (the next one then waits for the locks).
   class Registration {
    public:
     Registration() = default;

@@ -48,7 +48,7 @@ net::ConnSettings SettingsOf(const Services& services, const Session& session) {
 }
 
 void AboutToSend(const Services& services, net::CommandBatch& batch) {
-  Session& session = static_cast<Session&>(*batch.client);
+  Session& session = SessionOf(batch);
   batch.settings = SettingsOf(services, session);
   session.pushes_held = false;
 }
@@ -90,8 +90,8 @@ void ClientHandler::Execute(std::vector<net::BatchPtr> batches, net::Lane lane, 
   services_.executor.Execute(std::move(batches), lane, thread);
 }
 
-void ClientHandler::OnParkedDeadline(net::ConnId conn, uint64_t sequence) {
-  services_.parked.OnDeadline(conn, sequence);
+void ClientHandler::OnParkedDeadline(net::ConnId conn, uint64_t sequence, int64_t deadline_ms) {
+  services_.parked.OnDeadline(conn, sequence, deadline_ms);
 }
 
 void ClientHandler::OnParkedHangup(net::ConnId conn, uint64_t sequence) { services_.parked.OnHangup(conn, sequence); }

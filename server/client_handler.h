@@ -10,7 +10,6 @@ namespace basalt {
 
 struct ConfigSnapshot;
 class ClientInfo;
-class ClientInfo;
 class Session;
 
 // What the transport tells upwards: clients come and go, batches are to be executed, parked ones end. Sorts each to who
@@ -23,7 +22,7 @@ class ClientHandler final : public net::RequestHandler {
   Admission OnConnect(const net::ConnInfo& info) override;
   void OnDisconnect(std::unique_ptr<net::ClientState> client, net::CloseReason reason) override;
   void Execute(std::vector<net::BatchPtr> batches, net::Lane lane, int thread) override;
-  void OnParkedDeadline(net::ConnId conn, uint64_t sequence) override;
+  void OnParkedDeadline(net::ConnId conn, uint64_t sequence, int64_t deadline_ms) override;
   void OnParkedHangup(net::ConnId conn, uint64_t sequence) override;
 
  private:

@@ -17,9 +17,8 @@ void ClientPause::Pause(int64_t until_ms, Scope scope) {
   std::lock_guard lock(mu_);
   until_ms = std::min(until_ms, kUntilMax);
   // One whose time has come is over, whether or not Tick has seen it yet: it must not widen or lengthen this one.
-  const Scope active = this->scope(storage_.NowMs());
-  if (active != Scope::kNone) until_ms = std::max(until_ms, this->until_ms());
-  state_.store(Pack(until_ms, std::max(scope, active)), std::memory_order_release);
+  const InForce active = in_force(storage_.NowMs());
+  state_.store(Pack(std::max(until_ms, active.until_ms), std::max(scope, active.scope)), std::memory_order_release);
   storage_.PauseExpire(true);
 }
 

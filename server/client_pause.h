@@ -19,19 +19,26 @@ class ClientPause {
   ClientPause(storage::Storage& storage, ParkedRegistry& parked) : storage_(storage), parked_(parked) {}
 
   // Extends or widens what is in force, as Redis does. REQUIRES: the caller has the exclusive gate closed (CLIENT
-  // PAUSE's row says so, alone and inside EXEC): the writes that were running are done, and those that wait for the
-  // gate look here again.
+  // PAUSE's row says so, alone and inside EXEC): the writes that were running are done, and whoever passes the gate
+  // afterwards looks here before it writes.
   void Pause(int64_t until_ms, Scope scope);
   void Unpause();
   // Ends a pause whose time has come; called periodically.
   void Tick(int64_t now_ms);
 
+  struct InForce {
+    Scope scope = Scope::kNone;
+    int64_t until_ms = 0;  // Unix milliseconds; 0 with kNone
+  };
   // One load.
-  Scope scope(int64_t now_ms) const {
+  InForce in_force(int64_t now_ms) const {
     const uint64_t state = state_.load(std::memory_order_acquire);
-    return state == 0 || now_ms >= UntilOf(state) ? Scope::kNone : ScopeOf(state);
+    if (state == 0 || now_ms >= UntilOf(state)) return {};
+    return {ScopeOf(state), UntilOf(state)};
   }
-  int64_t until_ms() const { return UntilOf(state_.load(std::memory_order_acquire)); }
+  Scope scope(int64_t now_ms) const { return in_force(now_ms).scope; }
+  // Nothing is in force, without a look at the clock; false may also mean that the time has come.
+  bool none() const { return state_.load(std::memory_order_acquire) == 0; }
 
  private:
   static uint64_t Pack(int64_t until_ms, Scope scope) {

@@ -36,7 +36,7 @@ class ClientInfo {
   std::atomic<uint64_t> tracking_redirect{0};     // redir=
   std::atomic<const char*> last_command{"NULL"};  // full lower-case name, static storage
   std::atomic<uint64_t> commands{0};
-  // Set by CLIENT KILL; the executor checks it before every command and every commit.
+  // Set by CLIENT KILL; the executor checks it before every command.
   std::atomic<bool> killed{false};
 
   // To anything. A client of RESP2 then runs only a few commands, and none is cut off for being idle.

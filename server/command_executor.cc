@@ -3,7 +3,6 @@
 #include <glog/logging.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "net/transport.h"
@@ -34,8 +33,6 @@ namespace {
 constexpr uint64_t kBatchTimeMaxNs = 1'000'000;
 constexpr size_t kBatchReplyBytesMax = 1024 * 1024;
 
-Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
-
 // Those of all commands that will run.
 uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
   return spec.flags | (spec.Has(kCmdRunsQueue) ? session.queued_flags : 0);
@@ -43,6 +40,10 @@ uint64_t FlagsOf(const CommandSpec& spec, const Session& session) {
 
 storage::ReadTier TierOf(net::Lane lane) {
   return lane == net::Lane::kFast ? storage::ReadTier::kMemory : storage::ReadTier::kDisk;
+}
+
+void AddKeysOf(const Rerun& rerun, Preparation* preparation) {
+  for (const uint64_t hash : rerun.keys) preparation->keys.push_back({{}, hash});
 }
 
 bool RunsElsewhere(const Status& status) {
@@ -117,7 +118,7 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
   session.queue_wait_ns = batch->queue_wait_ns;
   services_.stats.RecordQueueWait(thread.lane == net::Lane::kSlow, batch->queue_wait_ns);
   thread.group->Begin(std::move(batch));
-  const uint64_t started_ns = thread.now_ns = MonotonicNs();
+  const uint64_t started_ns = thread.now_ns = net::MonotonicNs();
   while (true) {
     net::CommandBatch& current = thread.group->current();
     if (UserIsStale(services_, session)) RefreshUser(services_, session);
@@ -131,6 +132,8 @@ void CommandExecutor::RunBatch(ThreadState& thread, net::BatchPtr batch) {
     }
     if (current.finished()) break;
     if (thread.now_ns - started_ns > kBatchTimeMaxNs || current.replies.size() > kBatchReplyBytesMax) {
+      session.grant.Release();  // what it was handed is nobody's while it is on its way
+      session.turn.Release();
       thread.group->End(Then::kContinue, net::Lane::kFast);
       return;
     }
@@ -162,24 +165,42 @@ CommandExecutor::Next CommandExecutor::RunCommand(ThreadState& thread, Session& 
     return Next::kAdvance;
   }
   const CommandSpec* spec = command->spec;
-  uint64_t flags = FlagsOf(*spec, session);
-  if (spec->actual_flags != nullptr) flags = spec->actual_flags({*spec, argv, session, services_});
+  const uint64_t flags = FlagsOfCall(*spec, argv, session);
   error = session.refusal.ok() ? CheckGates(session, *command, argv, flags) : std::exchange(session.refusal, Ok());
   if (!error.ok()) {
     Refuse(batch, session, command, error);
     return Next::kAdvance;
   }
-  const ClientPause::Scope paused = pause_.scope(services_.storage.NowMs());
-  if (paused == ClientPause::Scope::kAll ||
-      (paused == ClientPause::Scope::kWrites && (flags & (kCmdWrite | kCmdMayReplicate)) != 0)) {
-    if (!CommitNow(thread)) return Next::kTakenOff;
-    return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = pause_.until_ms()});
-  }
+  if (const auto until_ms = PausedUntil(*spec, argv, session)) return Postpone(thread, *until_ms);
   if (session.in_multi && !spec->Has(kCmdImmediate)) {
     Queue(batch, session, *command, argv, flags);
     return Next::kAdvance;
   }
   return RunPrepared(thread, session, *command, argv);
+}
+
+uint64_t CommandExecutor::FlagsOfCall(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                      const Session& session) const {
+  return spec.actual_flags != nullptr ? spec.actual_flags({spec, argv, session, services_}) : FlagsOf(spec, session);
+}
+
+std::optional<int64_t> CommandExecutor::PausedUntil(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                                    const Session& session) const {
+  if (pause_.none()) return std::nullopt;
+  const ClientPause::InForce paused = pause_.in_force(services_.storage.NowMs());
+  const bool holds =
+      paused.scope == ClientPause::Scope::kAll || (paused.scope == ClientPause::Scope::kWrites &&
+                                                   (FlagsOfCall(spec, argv, session) & (kCmdWrite | kCmdMayReplicate)));
+  return holds ? std::optional(paused.until_ms) : std::nullopt;
+}
+
+CommandExecutor::Next CommandExecutor::Postpone(ThreadState& thread, int64_t until_ms) {
+  if (!CommitNow(thread)) return Next::kTakenOff;
+  // The end of the pause wakes all whom it finds. So whoever it did not find looks once more when he can be found.
+  const auto look_again = [this](ParkTicket ticket) {
+    if (pause_.none()) services_.parked.WakeUp(ticket, Wake::kReady);
+  };
+  return ParkCurrent(thread, ParkKind::kPostponed, {.deadline_ms = until_ms, .on_parked = look_again});
 }
 
 Status CommandExecutor::CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
@@ -277,8 +298,8 @@ CommandExecutor::Next CommandExecutor::RunPrepared(ThreadState& thread, Session&
   preparation.Clear();
   const PrepareInput input{spec, argv, session, services_};
   (spec.prepare != nullptr ? spec.prepare : PrepareFromRow)(input, &preparation);
-  for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
-  if (session.rerun.with_gate) preparation.exclusive = preparation.uses_txn = true;
+  AddKeysOf(session.rerun, &preparation);
+  if (session.rerun.with_gate) preparation.exclusive = preparation.slow = preparation.uses_txn = true;
 
   if (session.pushes_held && (FlagsOf(spec, session) & kCmdAfterPushes) != 0) {
     thread.group->End(Then::kContinue, thread.lane);
@@ -311,6 +332,11 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
     if (!CommitNow(thread)) return Next::kTakenOff;
     if (!LockKeys(thread, session)) return WaitForKeys(thread);
   }
+  // CLIENT PAUSE is answered when it has had the gate to itself. Whoever has passed the gate since may have looked
+  // before.
+  if (preparation.uses_txn) {
+    if (const auto until_ms = PausedUntil(*command.spec, argv, session)) return Postpone(thread, *until_ms);
+  }
   const auto from = thread.group->current().replies.End();
   ParkRequest park;
   storage::WriteTxn* txn = preparation.uses_txn ? &thread.group->txn() : nullptr;
@@ -318,7 +344,7 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   switch (status.code()) {
     case ErrorCode::kNeedLocks:
       preparation.uses_txn = true;
-      for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+      AddKeysOf(session.rerun, &preparation);
       return RunOnce(thread, session, command, argv);
     case ErrorCode::kNeedSlowLane:
       return MoveToSlowLane(thread);
@@ -326,6 +352,8 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
       session.rerun.with_gate = true;
       return thread.lane == net::Lane::kFast ? MoveToSlowLane(thread) : RunExclusive(thread, session, command, argv);
     case ErrorCode::kParked:
+      // What it keeps is a write of this batch: a group that RocksDB stalls needs somebody to carry it.
+      if (thread.group->HasPending()) thread.group->AddDependent(thread.group->current().replies.End());
       if (!CommitNow(thread)) return Next::kTakenOff;
       return ParkCurrent(thread, ParkKind::kBlocked, std::move(park));
     default:
@@ -334,7 +362,7 @@ CommandExecutor::Next CommandExecutor::RunOnce(ThreadState& thread, Session& ses
   if (txn != nullptr && thread.group->HasPending()) {
     thread.group->AddDependent(from);
     // Those who wait for a key are served before the next command sees it.
-    for (const uint64_t hash : session.rerun.keys) preparation.keys.push_back({{}, hash});
+    AddKeysOf(session.rerun, &preparation);
     thread.someone_waits = SomeoneWaits(preparation.keys);
   }
   return Next::kAdvance;
@@ -369,6 +397,10 @@ CommandExecutor::Next CommandExecutor::RunExclusive(ThreadState& thread, Session
   std::optional<storage::ExclusiveGate::Closed> closed;
   closed.emplace(services_.storage.gate(), std::try_to_lock);
   if (!closed->owns()) return WaitForGate(thread);
+  if (const auto until_ms = PausedUntil(*command.spec, argv, session)) {
+    closed.reset();
+    return Postpone(thread, *until_ms);
+  }
   net::CommandBatch& batch = thread.group->current();
   const auto from = batch.replies.End();
   storage::WriteTxn& txn = thread.group->txn();
@@ -436,13 +468,13 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   }
 
   if (!status.ok()) batch.replies.Truncate(from);
-  if (status.code() == ErrorCode::kParked && context.wake() == Wake::kFirstRun)
+  if (status.code() == ErrorCode::kParked && !std::exchange(session.rerun.shown, true))
     ShowToMonitors(spec, argv, session, session.db);
   if (RunsElsewhere(status) || status.code() == ErrorCode::kParked) {
     if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kSkipNext;
     return status;
   }
-  thread.now_ns = MonotonicNs();
+  thread.now_ns = net::MonotonicNs();
   FinishedCall call{.duration_ns = thread.now_ns - started_ns,
                     .keyspace_hits = context.keyspace_hits,
                     .keyspace_misses = context.keyspace_misses,
@@ -456,7 +488,10 @@ Status CommandExecutor::Invoke(ThreadState& thread, Session& session, const Comm
   if (session.reply_mode != ReplyMode::kOn && !spec.Has(kCmdRepliesByPush)) batch.replies.Truncate(from);
   if (session.reply_mode == ReplyMode::kSkipping) session.reply_mode = ReplyMode::kOn;
   if (!thread.outbox.empty()) {
-    thread.outbox.Deliver(services_, [&batch](net::ConnId, std::string_view resp) { batch.replies.Append(resp); });
+    thread.outbox.Deliver(services_, [&batch, &session](net::ConnId, std::string_view resp) {
+      batch.replies.Append(resp);
+      session.pushes_held = true;
+    });
   }
   session.Publish();
   return Ok();
@@ -474,7 +509,7 @@ void CommandExecutor::Invalidate(const storage::WriteTxn& txn, const Session& se
 Status CommandExecutor::RunNested(CommandContext& outer, const Command& command, std::span<const std::string_view> argv,
                                   net::ReplyBuilder& reply, FinishedCall* call) const {
   const CommandSpec& spec = *command.spec;
-  const uint64_t started_ns = MonotonicNs();
+  const uint64_t started_ns = net::MonotonicNs();
   const auto from = reply.Mark();
   storage::WriteTxn& txn = outer.txn();
   const size_t outbox_mark = outer.outbox.Mark();
@@ -503,7 +538,7 @@ Status CommandExecutor::RunNested(CommandContext& outer, const Command& command,
     call->error = ErrorText(status, spec.name);
     reply.Error(call->error);
   }
-  call->ended_ns = MonotonicNs();
+  call->ended_ns = net::MonotonicNs();
   call->duration_ns = call->ended_ns - started_ns;
   call->keyspace_hits = context.keyspace_hits;
   call->keyspace_misses = context.keyspace_misses;
@@ -536,7 +571,7 @@ void CommandExecutor::Account(const Session* caller, const Command& command, std
   if (caller == nullptr) {
     if (services_.monitors.watched() && MonitorHub::Shows(spec))
       services_.monitors.Feed(spec, argv, call.db, "lua", false);
-  } else if (caller->wake == Wake::kFirstRun) {  // else it was shown when it began to wait
+  } else if (!caller->rerun.shown) {  // when it began to wait
     ShowToMonitors(spec, argv, *caller, call.db);
   }
 }
@@ -560,55 +595,69 @@ CommandExecutor::Next CommandExecutor::MoveToSlowLane(ThreadState& thread) {
   return Next::kTakenOff;
 }
 
+// Its replies stay in the batch, and nobody would know any more that they are not synced.
+bool CommandExecutor::LeftForSync(ThreadState& thread) {
+  if (!thread.group->CurrentUnsynced()) return false;
+  Session& session = SessionOf(thread.group->current());
+  session.grant.Release();
+  session.turn.Release();
+  thread.group->End(Then::kResubmit, thread.lane);
+  return true;
+}
+
 CommandExecutor::Waiting CommandExecutor::TakeWaiting(ThreadState& thread) {
+  // std::function wants to be copied; the one call owns it.
   net::CommandBatch* const batch = thread.group->TakeCurrent().release();
-  const net::Lane lane = thread.lane;
-  return {batch, lane, [batch, lane, this] {
-            SessionOf(*batch).refusal = services_.scripting.running().BusyError();
-            services_.transport->Resubmit(net::BatchPtr(batch), lane);
-          }};
+  const auto resubmit = [batch, lane = thread.lane, this] {
+    services_.transport->Resubmit(net::BatchPtr(batch), lane);
+  };
+  const auto refuse = [batch, resubmit, this] {
+    SessionOf(*batch).refusal = services_.scripting.running().BusyError();
+    resubmit();
+  };
+  return {SessionOf(*batch), resubmit, refuse};
 }
 
 // Someone else holds a key. Nothing is pending and no lock is held here; the batch queues, without a thread.
 CommandExecutor::Next CommandExecutor::WaitForKeys(ThreadState& thread) {
   if (thread.group->txn().BlockedByGate()) return WaitForGate(thread);
+  if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).turn.Release();
   Waiting waiting = TakeWaiting(thread);
   services_.storage.locks().Wait(
       thread.preparation.keys, storage::KeyLocks::Place::kBack,
-      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](storage::KeyLocks::Grant grant) {
-        SessionOf(*batch).grant = std::move(grant);
-        transport->Resubmit(net::BatchPtr(batch), lane);
+      [&session = waiting.session, resubmit = std::move(waiting.resubmit)](storage::KeyLocks::Grant grant) {
+        session.grant = std::move(grant);
+        resubmit();
       },
       std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
 CommandExecutor::Next CommandExecutor::WaitForGate(ThreadState& thread) {
+  if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).turn.Release();
   Waiting waiting = TakeWaiting(thread);
-  services_.storage.gate().WhenOpen(
-      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport] {
-        transport->Resubmit(net::BatchPtr(batch), lane);
-      },
-      std::move(waiting.refused));
+  services_.storage.gate().WhenOpen(std::move(waiting.resubmit), std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
 // `first`: it holds the locks of its keys already, and others wait for them.
 CommandExecutor::Next CommandExecutor::WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first) {
+  if (LeftForSync(thread)) return Next::kTakenOff;
   Waiting waiting = TakeWaiting(thread);
   services_.scripting.running().Wait(
       part, first,
-      [batch = waiting.batch, lane = waiting.lane, transport = services_.transport](RunningScripts::Turn turn) {
-        SessionOf(*batch).turn = std::move(turn);
-        transport->Resubmit(net::BatchPtr(batch), lane);
+      [&session = waiting.session, resubmit = std::move(waiting.resubmit)](RunningScripts::Turn turn) {
+        session.turn = std::move(turn);
+        resubmit();
       },
       std::move(waiting.refused));
   return Next::kTakenOff;
 }
 
 CommandExecutor::Next CommandExecutor::ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request) {
+  if (LeftForSync(thread)) return Next::kTakenOff;
   SessionOf(thread.group->current()).grant.Release();  // nobody else shall wait for what it waited for
   SessionOf(thread.group->current()).turn.Release();
   net::BatchPtr batch = thread.group->TakeCurrent();

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "net/clock.h"
 #include "net/command_batch.h"
 #include "net/request_handler.h"
 #include "server/command_context.h"
@@ -57,7 +59,7 @@ class CommandExecutor {
   static Status OutOfMemory();
 
   // Periodically, by one thread: see HeldThreads.
-  void WatchThreads() { held_threads_.Watch(MonotonicNs()); }
+  void WatchThreads() { held_threads_.Watch(net::MonotonicNs()); }
 
  private:
   struct ThreadState;
@@ -78,6 +80,13 @@ class CommandExecutor {
   Status Invoke(ThreadState& thread, Session& session, const Command& command, std::span<const std::string_view> argv,
                 storage::WriteTxn* txn, ParkRequest* park);
 
+  // Of the command as it is called, and of all commands that will run.
+  uint64_t FlagsOfCall(const CommandSpec& spec, std::span<const std::string_view> argv, const Session& session) const;
+  // Unix milliseconds until which CLIENT PAUSE holds the command back, if it does.
+  std::optional<int64_t> PausedUntil(const CommandSpec& spec, std::span<const std::string_view> argv,
+                                     const Session& session) const;
+  Next Postpone(ThreadState& thread, int64_t until_ms);
+
   // The reason to refuse a command before it runs; ok: none.
   Status CheckGates(Session& session, const Command& command, std::span<const std::string_view> argv,
                     uint64_t flags) const;
@@ -93,15 +102,16 @@ class CommandExecutor {
   bool CommitNow(ThreadState& thread);
 
   Next MoveToSlowLane(ThreadState& thread);
+  // Whether the current batch, which is about to wait, has left: a reply in it must be synced before.
+  bool LeftForSync(ThreadState& thread);
   Next WaitForKeys(ThreadState& thread);
   Next WaitForGate(ThreadState& thread);
   Next WaitForTurn(ThreadState& thread, RunningScripts::Part part, bool first);
   // The current batch is about to wait: what runs it again, or refuses its next command with BUSY. Exactly one of them
-  // is called.
+  // is called, once; until then its session may be given what it waits for.
   struct Waiting {
-    net::CommandBatch* batch;  // std::function wants to be copied; one call owns it
-    net::Lane lane;
-    std::function<void()> refused;
+    Session& session;
+    std::function<void()> resubmit, refused;
   };
   Waiting TakeWaiting(ThreadState& thread);
   Next ParkCurrent(ThreadState& thread, ParkKind kind, ParkRequest request);

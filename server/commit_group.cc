@@ -1,16 +1,17 @@
 #include "server/commit_group.h"
 
 #include <glog/logging.h>
-#include <time.h>
 
 #include <utility>
 
+#include "net/clock.h"
 #include "net/reply_builder.h"
 #include "net/transport.h"
 #include "server/client_handler.h"
 #include "server/client_tracking.h"
 #include "server/config_table.h"
 #include "server/services.h"
+#include "server/session.h"
 #include "server/status.h"
 #include "storage/storage.h"
 
@@ -24,24 +25,20 @@ constexpr uint64_t kGroupAgeMaxNs = 150'000;
 
 }  // namespace
 
-uint64_t MonotonicNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 CommitGroup::CommitGroup(const Services& services, storage::CommitObserver& observer)
     : services_(services), observer_(observer), txn_(services.storage) {
   txn_.SetExpiryListener(this);
 }
 
-CommitGroup::~CommitGroup() { CHECK(empty()) << "a commit group ends with its batches sent"; }
+CommitGroup::~CommitGroup() {
+  CHECK(members_.empty() && ready_.empty()) << "a commit group ends with its batches sent";
+}
 
 void CommitGroup::Begin(net::BatchPtr batch) { members_.push_back(Member{.batch = std::move(batch)}); }
 
 void CommitGroup::AddDependent(net::OutputBuffer::Position from) {
   Member& member = members_.back();
-  if (dependents_.empty()) pending_since_ns_ = MonotonicNs();
+  if (dependents_.empty()) pending_since_ns_ = net::MonotonicNs();
   dependents_.push_back({static_cast<uint32_t>(members_.size() - 1), {from, member.batch->replies.End()}});
   ++member.dependents;
 }
@@ -55,6 +52,11 @@ void CommitGroup::End(Then then, net::Lane lane) {
   if (member.dependents > 0) return;
   ready_.push_back(std::move(member));
   members_.pop_back();
+}
+
+bool CommitGroup::CurrentUnsynced() const {
+  const Member& member = members_.back();
+  return member.sequence != 0 && !services_.storage.ReplyMayLeave(member.sequence);
 }
 
 net::BatchPtr CommitGroup::TakeCurrent() {
@@ -117,7 +119,9 @@ void CommitGroup::Tell() {
   if (outbox_.empty()) return;
   outbox_.Deliver(services_, [this](net::ConnId author, std::string_view resp) {
     for (Member& member : members_) {
-      if (member.batch->conn == author) member.batch->replies.Append(resp);
+      if (member.batch->conn != author) continue;
+      member.batch->replies.Append(resp);
+      if (!member.ended || member.then == Then::kResubmit) SessionOf(*member.batch).pushes_held = true;
     }
   });
 }
@@ -125,6 +129,7 @@ void CommitGroup::Tell() {
 void CommitGroup::KeepUnsynced(uint64_t sequence) {
   const bool may_leave = services_.storage.ReplyMayLeave(sequence);
   for (const Dependent& dependent : dependents_) {
+    if (dependent.range.from == dependent.range.to) continue;
     Member& member = members_[dependent.member];
     member.sequence = sequence;
     if (!may_leave) member.committed.push_back(dependent.range);
@@ -136,7 +141,7 @@ void CommitGroup::ReplaceByError(net::CommandBatch& batch, const std::vector<Ran
   net::ReplyBuilder(&line, net::RespVersion::kResp2).Error(ErrorText(Status(status), ""));
   const std::string error = line.ToString();
   // From the last to the first, so that the earlier positions stay true. An empty range is a reply that CLIENT REPLY
-  // suppressed.
+  // suppressed, or one that comes later.
   for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
     if (range->from != range->to) batch.replies.Replace(range->from, range->to, error);
   }

@@ -24,7 +24,7 @@ enum class Then : uint8_t {
 };
 
 // The batches whose writes one WriteTxn commits together, and which of their replies depend on it. Batches without a
-// pending write do not join: they leave as soon as they are done.
+// pending write do not join: they leave before that commit, when it begins.
 //
 // A batch is begun, run and ended; a commit may fall anywhere between two commands. If it fails, each reply that
 // depended on it becomes the error. No reply that depends on a write leaves before the write is committed and, with
@@ -41,12 +41,15 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
 
   void Begin(net::BatchPtr batch);
   net::CommandBatch& current() { return *members_.back().batch; }
-  // Reply [from, End()) of the current batch depends on the pending writes.
+  // Reply [from, End()) of the current batch depends on the pending writes. Empty: its write does, and nobody is told.
   void AddDependent(net::OutputBuffer::Position from);
   // The current batch has a reply that waits for the commit.
   bool CurrentDepends() const { return members_.back().dependents > 0; }
   void End(Then then, net::Lane lane);
-  // Takes the current batch out again, to be parked. REQUIRES: nothing pending (Commit was called).
+  // A reply of the current batch waits for the sync of a commit. Such a batch does not wait for anything else: it ends
+  // with kResubmit, and runs its next command again when they are synced.
+  bool CurrentUnsynced() const;
+  // Takes the current batch out again, to be parked. REQUIRES: nothing pending (Commit was called), !CurrentUnsynced().
   net::BatchPtr TakeCurrent();
 
   bool HasCurrent() const { return !members_.empty() && !members_.back().ended; }
@@ -58,10 +61,6 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
   // Writes, unlocks, and sends the batches that have ended. False: RocksDB would stall; nothing has happened, and the
   // group must be carried to the slow lane.
   [[nodiscard]] bool Commit(Stall stall);
-  // Sends the batches that have ended and do not depend on a commit.
-  void FlushReady();
-
-  bool empty() const { return members_.empty() && ready_.empty(); }
   // Takes out the first batch of a stalled group, which is to carry the group to the slow lane, and puts it back there.
   // REQUIRES: all batches have ended.
   net::BatchPtr TakeCarrier();
@@ -77,7 +76,7 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
     Then then = Then::kReturn;
     net::Lane lane = net::Lane::kFast;
     uint32_t dependents = 0;       // replies that wait for the next commit
-    uint64_t sequence = 0;         // of the last commit it took part in; 0: none
+    uint64_t sequence = 0;         // of the last commit that one of its replies tells of; 0: none
     std::vector<Range> committed;  // replies whose write is not known to be synced
   };
   struct Dependent {
@@ -91,6 +90,8 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
   // Delivers the outbox; what concerns one of the members itself is appended to its replies.
   void Tell();
 
+  // Sends the batches that have ended and do not depend on a commit.
+  void FlushReady();
   static void ReplaceByError(net::CommandBatch& batch, const std::vector<Range>& ranges, storage::Status status);
   void FailDependents(storage::Status status);
   void KeepUnsynced(uint64_t sequence);
@@ -105,7 +106,5 @@ class CommitGroup final : private storage::CommitObserver, private storage::Expi
   std::vector<Member> ready_;
   uint64_t pending_since_ns_ = 0;
 };
-
-uint64_t MonotonicNs();
 
 }  // namespace basalt

@@ -111,8 +111,8 @@ constexpr OptionSpec kRows[] = {
      .default_text = "0",
      .section = S::kThreads,
      .field = &C::slow_threads,
-     .help = "Threads of the slow lane, which reads from disk, walks large values and runs KEYS and the like. 0: four, "
-             "or twice the number of cores if that is more.",
+     .help = "Threads of the slow lane, which reads from disk, walks large values and runs KEYS and the like; two at "
+             "least. 0: four, or twice the number of cores if that is more.",
      .flags = kOptImmutable | kOptOwn,
      .min = 0,
      .max = 1024},
@@ -309,8 +309,9 @@ constexpr OptionSpec kRows[] = {
      .default_text = "10000",
      .section = S::kLimits,
      .field = &C::maxclients,
-     .help = "Connections at a time; further ones get an error and are closed. The server raises its file limit to "
-             "match as far as it may.",
+     .help = "Connections at a time; further ones get an error and are closed. The server raises its limit of open "
+             "files as far as it may. If that leaves too little room for the data's files, it lets fewer clients in, "
+             "and the log says how many.",
      .min = 1,
      .max = 4294967295},
     {.name = "maxmemory",
@@ -346,8 +347,7 @@ constexpr OptionSpec kRows[] = {
      .default_text = "1gb",
      .section = S::kLimits,
      .field = &C::client_output_total_limit,
-     .help = "Unsent output of all clients together. Above half of it the server reads no further commands from "
-             "clients that do not read their replies; at the limit the largest are disconnected.",
+     .help = "Unsent output of all clients together; at the limit those with the most are disconnected.",
      .flags = kOptOwn,
      .min = 1 << 20,
      .max = kLongMax},

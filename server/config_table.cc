@@ -128,7 +128,10 @@ ThreadCounts ThreadsOf(const ConfigSnapshot& config) {
   ThreadCounts threads;
   threads.workers = config.workers > 0 ? static_cast<int>(config.workers) : std::max(1, cores / 4);
   threads.fast = config.pool_threads > 0 ? static_cast<int>(config.pool_threads) : std::max(1, cores - threads.workers);
-  threads.slow = config.slow_threads > 0 ? static_cast<int>(config.slow_threads) : std::max(4, 2 * cores);
+  // Who closes the gate holds one until all commits are done; one that RocksDB stalls needs another.
+  constexpr int kSlowMin = 2;
+  threads.slow =
+      config.slow_threads > 0 ? std::max(kSlowMin, static_cast<int>(config.slow_threads)) : std::max(4, 2 * cores);
   return threads;
 }
 

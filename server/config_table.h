@@ -51,6 +51,8 @@ class ConfigTable {
 
   // ---- CONFIG ----
   using NameValue = std::pair<std::string, std::string>;
+  // All of these wait for each other, and so for what Set (of `bind`, for a name server) and Rewrite (for the disk)
+  // wait for: not for the fast lane.
   // The options that a name or pattern (with [ * ?) names, each once, by name as asked for or as in the table.
   std::vector<NameValue> Get(std::span<const std::string_view> patterns) const;
   std::string Text(const OptionSpec& option) const;

@@ -32,25 +32,29 @@ HeldThreads::Hold::Hold(HeldThreads& owner, int thread, net::Lane lane, std::vec
 HeldThreads::Hold::~Hold() {
   Slot& slot = owner_.slots_[static_cast<size_t>(thread_)];
   bool stand_in;
+  net::Lane lane;
   {
     std::lock_guard lock(slot.mu);
     slot.since_ns = 0;
     stand_in = std::exchange(slot.stand_in, false);
+    lane = slot.lane;
     slot.rest.swap(*rest_);
   }
-  if (stand_in) owner_.services_.transport->DismissStandIn(slot.lane);
+  if (stand_in) owner_.services_.transport->DismissStandIn(lane);
 }
 
 void HeldThreads::Watch(uint64_t now_ns) {
   for (Slot& slot : slots_) {
     std::vector<net::BatchPtr> rest;
+    net::Lane lane;  // of this hold: the next may be in another
     {
       std::lock_guard lock(slot.mu);
       if (slot.since_ns == 0 || now_ns < slot.since_ns + kHeldNs) continue;
+      lane = slot.lane;
       rest.swap(slot.rest);
-      if (!slot.stand_in) slot.stand_in = services_.transport->AddStandIn(slot.lane);
+      if (!slot.stand_in) slot.stand_in = services_.transport->AddStandIn(lane);
     }
-    Resubmit(std::move(rest), slot.lane);
+    Resubmit(std::move(rest), lane);
   }
 }
 

@@ -38,7 +38,7 @@ class HeldThreads {
     std::vector<net::BatchPtr>* const rest_;
   };
 
-  // To be called some times per kHeldNs, by one thread.
+  // To be called once per kHeldNs, by one thread: a stand-in comes after one to two of them.
   void Watch(uint64_t now_ns);
 
  private:

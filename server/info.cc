@@ -64,6 +64,12 @@ class Facts {
   std::optional<net::TransportStats> transport_;
 };
 
+// A value of an option as it is written. Of the snapshot: ConfigTable::Text waits while an option changes.
+template <typename Enum>
+std::string_view ChoiceText(std::string_view option, Enum value) {
+  return FindOption(option)->choices[static_cast<size_t>(value)];
+}
+
 // Appends "name:value\r\n".
 class Lines {
  public:
@@ -189,7 +195,7 @@ void Memory(Facts& facts, Lines& out) {
   out.Number("used_memory_functions", function_code_bytes);
   out.Bytes("used_memory_scripts", scripting.scripts().bytes() + function_code_bytes);
   out.Bytes("maxmemory", static_cast<uint64_t>(facts.config.maxmemory));
-  out.Text("maxmemory_policy", facts.services.config.Text(*FindOption("maxmemory-policy")));
+  out.Text("maxmemory_policy", ChoiceText("maxmemory-policy", facts.config.maxmemory_policy));
   out.Bytes("memory_budget", static_cast<uint64_t>(facts.config.memory));
   out.Format("allocator_frag_ratio", "%.2f", Ratio(memory.allocator_active, memory.used));
   out.Number("allocator_frag_bytes", static_cast<int64_t>(memory.allocator_active - memory.used));
@@ -235,7 +241,7 @@ void Persistence(Facts& facts, Lines& out) {
   out.Text("aof_last_bgrewrite_status", "ok");
   out.Text("aof_last_write_status", writable ? "ok" : "err");
   out.Zeros({"aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"});
-  out.Text("appendfsync", facts.services.config.Text(*FindOption("appendfsync")));
+  out.Text("appendfsync", ChoiceText("appendfsync", facts.config.appendfsync));
   out.Number("wal_last_sequence", facts.services.storage.LastSequence());
   out.Number("wal_synced_sequence", facts.services.storage.LastSyncedSequence());
   out.Text("last_backup_path", backup.last_path);

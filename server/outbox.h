@@ -39,7 +39,8 @@ class Outbox {
     std::string_view second;  // message, or the event's key
     uint64_t client;          // kTrack: CLIENT ID
   };
-  // Bytes for the author itself, which must stand behind the reply of its own command.
+  // Bytes for the author itself, which must stand behind the reply of its own command. What is pushed to the author
+  // from then on is held until its replies are sent (Session::pushes_held).
   using TellAuthor = std::function<void(net::ConnId author, std::string_view resp)>;
 
   // ---- for handlers, through CommandContext ----

@@ -8,14 +8,9 @@
 #include "net/transport.h"
 #include "server/client_registry.h"
 #include "server/session.h"
+#include "server/stats.h"
 
 namespace basalt {
-
-namespace {
-
-Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
-
-}  // namespace
 
 void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, ParkRequest request) {
   Session& session = SessionOf(*batch);
@@ -27,6 +22,7 @@ void ParkedRegistry::Park(net::BatchPtr batch, net::Lane lane, ParkKind kind, Pa
                 .conn = batch->conn,
                 .sequence = batch->sequence,
                 .client_id = session.id,
+                .deadline_ms = request.deadline_ms,
                 .lane = lane,
                 .kind = kind,
                 .resubmit = std::move(request.resubmit)};
@@ -76,6 +72,19 @@ bool ParkedRegistry::Finish(ParkTicket ticket, Entry::End end) {
   return true;
 }
 
+// The command is over, with an error; what it kept between its runs goes as when it ends by itself.
+void ParkedRegistry::AnswerUnblocked(net::CommandBatch& batch) {
+  constexpr std::string_view kError = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+  Session& session = SessionOf(batch);
+  stats_.RecordError(kError);
+  if (session.reply_mode == ReplyMode::kOn) net::ReplyBuilder(&batch.replies, session.resp).Error(kError);
+  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kOn;
+  ++batch.next;
+  session.wake = Wake::kFirstRun;
+  session.rerun.Clear();
+  session.blocked = {};
+}
+
 void ParkedRegistry::Resume(Entry entry, Entry::End end) {
   Session& session = SessionOf(*entry.batch);
   session.info->blocked.store(false, std::memory_order_relaxed);
@@ -88,9 +97,7 @@ void ParkedRegistry::Resume(Entry entry, Entry::End end) {
       session.wake = entry.kind == ParkKind::kPostponed ? Wake::kFirstRun : Wake::kTimeout;
       break;
     case Entry::End::kUnblocked:
-      net::ReplyBuilder(&entry.batch->replies, session.resp).Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-      ++entry.batch->next;
-      session.blocked = {};
+      AnswerUnblocked(*entry.batch);
       break;
     case Entry::End::kHangup:
       entry.batch->next = static_cast<uint32_t>(entry.batch->commands.size());
@@ -136,19 +143,21 @@ bool ParkedRegistry::Unblock(uint64_t client_id, bool with_error) {
   return Finish(ticket, with_error ? Entry::End::kUnblocked : Entry::End::kTimeout);
 }
 
-ParkTicket ParkedRegistry::FindTicket(net::ConnId conn, uint64_t sequence) const {
+ParkTicket ParkedRegistry::FindTicket(net::ConnId conn, uint64_t sequence, std::optional<int64_t> deadline_ms) const {
   std::lock_guard lock(mu_);
   auto it = by_conn_.find(conn);
-  if (it == by_conn_.end() || entries_.at(it->second).sequence != sequence) return 0;
+  if (it == by_conn_.end()) return 0;
+  const Entry& entry = entries_.at(it->second);
+  if (entry.sequence != sequence || (deadline_ms && entry.deadline_ms != *deadline_ms)) return 0;
   return it->second;
 }
 
-void ParkedRegistry::OnDeadline(net::ConnId conn, uint64_t sequence) {
-  if (ParkTicket ticket = FindTicket(conn, sequence)) Finish(ticket, Entry::End::kTimeout);
+void ParkedRegistry::OnDeadline(net::ConnId conn, uint64_t sequence, int64_t deadline_ms) {
+  if (ParkTicket ticket = FindTicket(conn, sequence, deadline_ms)) Finish(ticket, Entry::End::kTimeout);
 }
 
 void ParkedRegistry::OnHangup(net::ConnId conn, uint64_t sequence) {
-  if (ParkTicket ticket = FindTicket(conn, sequence)) Finish(ticket, Entry::End::kHangup);
+  if (ParkTicket ticket = FindTicket(conn, sequence, std::nullopt)) Finish(ticket, Entry::End::kHangup);
 }
 
 uint64_t ParkedRegistry::blocked_clients() const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace basalt {
 namespace net {
 class Transport;
 }
+class Stats;
 
 // Why a batch is parked.
 enum class ParkKind : uint8_t {
@@ -27,6 +29,8 @@ enum class ParkKind : uint8_t {
 // batch out again; the others find nothing. Any thread.
 class ParkedRegistry {
  public:
+  explicit ParkedRegistry(Stats& stats) : stats_(stats) {}
+
   void SetTransport(net::Transport* transport) { transport_ = transport; }
 
   // Parks the batch, which runs its next command again in `lane` when woken. `on_parked` is called with the ticket; it
@@ -39,8 +43,9 @@ class ParkedRegistry {
   // CLIENT UNBLOCK: as if the deadline had passed, or with the UNBLOCKED error. False: that client is not blocked.
   bool Unblock(uint64_t client_id, bool with_error);
 
-  // From the workers. `sequence`: of the batch as it was parked.
-  void OnDeadline(net::ConnId conn, uint64_t sequence);
+  // From the workers. `sequence`: of the batch as it was parked. A deadline that belongs to an earlier parking of the
+  // batch ends nothing.
+  void OnDeadline(net::ConnId conn, uint64_t sequence, int64_t deadline_ms);
   void OnHangup(net::ConnId conn, uint64_t sequence);
 
   uint64_t blocked_clients() const;  // of both kinds, as Redis counts them
@@ -53,6 +58,7 @@ class ParkedRegistry {
     net::ConnId conn;
     uint64_t sequence;
     uint64_t client_id;
+    int64_t deadline_ms;
     net::Lane lane;
     ParkKind kind;
     std::function<void(net::BatchPtr, net::Lane)> resubmit;  // ParkRequest's
@@ -69,8 +75,11 @@ class ParkedRegistry {
   bool Finish(ParkTicket ticket, Entry::End end);
   Entry Take(ParkTicket ticket);  // REQUIRES: mu_
   void Resume(Entry entry, Entry::End end);
-  ParkTicket FindTicket(net::ConnId conn, uint64_t sequence) const;  // 0: none
+  void AnswerUnblocked(net::CommandBatch& batch);
+  // 0: none. `deadline_ms`: only with this one.
+  ParkTicket FindTicket(net::ConnId conn, uint64_t sequence, std::optional<int64_t> deadline_ms) const;
 
+  Stats& stats_;
   net::Transport* transport_ = nullptr;
   mutable std::mutex mu_;
   // guarded by mu_:

@@ -334,6 +334,7 @@ int64_t PubSub::Send(const Message& message, net::ConnId author, const Outbox::T
       Conns conns = group.conns;
       if (hears_itself && group.worker == author.worker && group.resp == own->resp) {
         (*tell_author)(author, *bytes);
+        if (sink_.hold_pushes) sink_.hold_pushes(author);  // whatever others publish after this comes behind it
         auto others = std::make_shared<std::vector<net::ConnId>>(*conns);
         std::erase(*others, author);
         conns = std::move(others);

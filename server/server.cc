@@ -4,9 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <random>
 
+#include "net/clock.h"
 #include "net/transport.h"
 #include "server/acl/user_registry.h"
 #include "server/backup_runner.h"
@@ -20,6 +23,7 @@
 #include "server/commit_effects.h"
 #include "server/config_table.h"
 #include "server/expiry_effects.h"
+#include "server/file_limit.h"
 #include "server/latency_monitor.h"
 #include "server/logging.h"
 #include "server/memory_limit.h"
@@ -105,6 +109,18 @@ int PoolThreads(const ConfigSnapshot& config) {
   return threads.fast + threads.slow + net::kStandInThreadsMax;
 }
 
+// Fewer clients than the configuration asks for, when the system does not give us files for them.
+void FitClientsToFileLimit(ConfigTable& config) {
+  const int64_t wanted = config.current().maxclients;
+  const int64_t most = std::max<int64_t>(1, ClientsWithinFileLimit(wanted, 0));
+  if (most >= wanted) return;
+  LOG(WARNING) << "maxclients is " << most << " instead of " << wanted << ": the process may open " << FileLimit()
+               << " files (ulimit -n), of which the data need their part";
+  const std::string text = std::to_string(most);
+  const Status lowered = config.Set(std::array<std::string_view, 2>{"maxclients", text}, true);
+  CHECK(lowered.ok()) << lowered.text();
+}
+
 std::string NewRunId() {
   std::random_device random;
   std::string id;
@@ -124,6 +140,7 @@ class Server::Impl {
   Impl(Server& server, ConfigTable& config, std::unique_ptr<storage::Storage> opened)
       : storage(std::move(opened)),
         stats(commands.size()),
+        parked(stats),
         blocked_keys([this](ParkTicket ticket) { parked.WakeUp(ticket, Wake::kReady); }),
         tracking(clients),
         users(commands, config),
@@ -174,13 +191,20 @@ class Server::Impl {
     return true;
   }
 
-  // What CONFIG SET makes effective outside of the snapshot.
+  // What CONFIG SET makes effective outside of the snapshot, or must ask somebody for.
   void RegisterAppliers() {
     ConfigTable& config = services.config;
     tracking.SetMaxKeys(static_cast<uint64_t>(config.current().tracking_table_max_keys));
     config.OnChange({"appendfsync"}, [this](const ConfigSnapshot& next, std::string*) {
       storage->SetSyncPolicy(SyncPolicyOf(next));
       return true;
+    });
+    config.OnChange({"maxclients"}, [this](const ConfigSnapshot& next, std::string* error) {
+      const int64_t most = ClientsWithinFileLimit(next.maxclients, static_cast<int64_t>(clients.size()));
+      if (most >= next.maxclients) return true;
+      *error = "The operating system is not able to handle the specified number of clients, try with " +
+               std::to_string(most);  // Redis' words
+      return false;
     });
     config.OnChange({"maxmemory"}, [this](const ConfigSnapshot& next, std::string*) {
       memory_limit.Sample(static_cast<uint64_t>(next.maxmemory));
@@ -205,9 +229,8 @@ class Server::Impl {
       *error = "Unable to listen on this port. " + reason;  // begins as Redis' does
       return false;
     });
-    config.OnChange({"requirepass"}, [this](const ConfigSnapshot& next, std::string*) {
-      users.SetDefaultPassword(next.requirepass);
-      return true;
+    config.OnChange({"requirepass"}, [this](const ConfigSnapshot& next, std::string* error) {
+      return users.SetDefaultPassword(next.requirepass, error);
     });
     config.SetUserLinesSource([this] { return users.ConfigLines(); });
     config.OnChange({"client-output-buffer-limit"}, [this](const ConfigSnapshot& next, std::string*) {
@@ -224,7 +247,7 @@ class Server::Impl {
     transport->AddPeriodic(std::chrono::seconds(1), [] { SampleProcessMemory(); });  // used_memory_peak
     transport->AddPeriodic(kPeriod, [this] {
       const net::TransportStats totals = transport->Stats();
-      stats.Sample(static_cast<int64_t>(MonotonicNs()), totals.bytes_in, totals.bytes_out);
+      stats.Sample(static_cast<int64_t>(net::MonotonicNs()), totals.bytes_in, totals.bytes_out);
       pause.Tick(storage->NowMs());
       tracking.Tick(storage->health() != storage::Health::kFailed);
       memory_limit.Sample(static_cast<uint64_t>(services.config.current().maxmemory));
@@ -264,8 +287,10 @@ Server::Server() = default;
 Server::~Server() = default;
 
 std::unique_ptr<Server> Server::Create(ConfigTable& config, std::string* error) {
+  RaiseFileLimit(config.current().maxclients);  // tables may be many
   std::unique_ptr<storage::Storage> storage = storage::Storage::Open(StorageOptionsOf(config.current()), error);
   if (storage == nullptr) return nullptr;
+  FitClientsToFileLimit(config);
   std::unique_ptr<Server> server(new Server());
   server->impl_ = std::make_unique<Impl>(*server, config, std::move(storage));
   Impl& impl = *server->impl_;
@@ -294,8 +319,9 @@ int Server::Run() {
   LOG(INFO) << "Shutting down (" << (signal_number == SIGINT ? "SIGINT" : "SIGTERM or SHUTDOWN") << ")";
 
   impl_->parked.DropAll();
-  impl_->scripting.running().EndAll(MonotonicNs() + kScriptGraceNs);
+  impl_->scripting.running().EndAll(net::MonotonicNs() + kScriptGraceNs);
   impl_->transport->Stop(std::chrono::seconds(impl_->services.config.current().shutdown_timeout));
+  impl_->storage->StopThreads();  // replies that wait for a sync go to the transport, which goes before the storage
   const storage::Status synced = impl_->storage->SyncNow();
   if (synced != storage::Status::kOk) {
     LOG(ERROR) << "The last sync before the end failed: " << storage::StatusName(synced);

@@ -1,24 +1,14 @@
 #include "server/session.h"
 
-#include <chrono>
-
+#include "net/clock.h"
 #include "server/acl/user.h"
 #include "server/client_registry.h"
 #include "server/commit_group.h"
 
 namespace basalt {
 
-namespace {
-
-int64_t UnixMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 Session::Session(net::ConnInfo conn_info, uint64_t id)
-    : conn(std::move(conn_info)), id(id), info(std::make_shared<ClientInfo>(conn, id, UnixMs())) {}
+    : conn(std::move(conn_info)), id(id), info(std::make_shared<ClientInfo>(conn, id, net::RealtimeMs())) {}
 
 Session::~Session() = default;
 

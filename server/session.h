@@ -48,11 +48,13 @@ struct Rerun {
   bool with_gate = false;      // the exclusive gate closed
   std::vector<uint64_t> keys;  // hashes of keys that are to be locked beyond those of its row: what a script has used
   int attempts = 0;            // runs that ended for a key that was not free
+  bool shown = false;          // to MONITOR: when it began to wait
 
   void Clear() {
     with_gate = false;
     keys.clear();
     attempts = 0;
+    shown = false;
   }
 };
 
@@ -108,5 +110,8 @@ class Session final : public net::ClientState {
   // Shows the current state in *info.
   void Publish();
 };
+
+// For the holder of the batch.
+inline Session& SessionOf(net::CommandBatch& batch) { return static_cast<Session&>(*batch.client); }
 
 }  // namespace basalt

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace basalt {
 
@@ -65,21 +66,64 @@ struct Stats::Sums {
   std::map<std::string, uint64_t> errors;
 };
 
-Stats::Stats(size_t commands) : commands_(commands), id_(next_stats_id.fetch_add(1)) {}
+struct Stats::ShardPool {
+  mutable std::mutex mu;
+  // guarded by mu:
+  std::vector<std::unique_ptr<Shard>> all;
+  std::vector<Shard*> free;  // their threads have ended
+
+  Shard* Take(size_t commands) {
+    const std::lock_guard lock(mu);
+    if (free.empty()) return all.emplace_back(std::make_unique<Shard>(commands)).get();
+    Shard* const shard = free.back();
+    free.pop_back();
+    return shard;
+  }
+  void PutBack(Shard* shard) {
+    const std::lock_guard lock(mu);
+    free.push_back(shard);
+  }
+};
+
+// A thread's hold on its shard.
+class Stats::Lease {
+ public:
+  Lease() = default;
+  ~Lease() { Release(); }
+  Shard* Renew(std::shared_ptr<ShardPool> pool, size_t commands) {
+    Release();
+    pool_ = std::move(pool);
+    return shard_ = pool_->Take(commands);
+  }
+
+ private:
+  void Release() {
+    if (pool_ != nullptr) pool_->PutBack(shard_);
+  }
+  std::shared_ptr<ShardPool> pool_;
+  Shard* shard_ = nullptr;
+};
+
+Stats::Stats(size_t commands)
+    : commands_(commands), id_(next_stats_id.fetch_add(1)), shards_(std::make_shared<ShardPool>()) {}
 Stats::~Stats() = default;
 
 Stats::Shard& Stats::MyShard() {
-  // One server runs in a process, so one remembered pair is enough; a test with several makes a shard each time it
-  // changes.
+  // One server runs in a process, so one remembered pair is enough; a test with several changes shards each time it
+  // changes between them.
   thread_local uint64_t owner = 0;
   thread_local Shard* shard = nullptr;
   if (owner != id_) [[unlikely]] {
-    const std::lock_guard lock(mu_);
-    shards_.push_back(std::make_unique<Shard>(commands_));
-    shard = shards_.back().get();
+    thread_local Lease lease;
+    shard = lease.Renew(shards_, commands_);
     owner = id_;
   }
   return *shard;
+}
+
+size_t Stats::shards() const {
+  const std::lock_guard lock(shards_->mu);
+  return shards_->all.size();
 }
 
 void Stats::Add(Counter counter, uint64_t n) { MyShard().counters[counter].Add(n); }
@@ -120,7 +164,8 @@ void Stats::RecordQueueWait(bool slow_lane, uint64_t wait_ns) {
 
 template <typename Visit>
 void Stats::ForEachShard(Visit visit) const {
-  for (const auto& shard : shards_) visit(*shard);
+  const std::lock_guard lock(shards_->mu);
+  for (const auto& shard : shards_->all) visit(*shard);
 }
 
 // REQUIRES: mu_ held.
@@ -199,10 +244,11 @@ LatencyHistogram Stats::Histogram(uint32_t command) const {
 }
 
 bool Stats::HasHistogram(uint32_t command) const {
-  const std::lock_guard lock(mu_);
-  return std::any_of(shards_.begin(), shards_.end(), [&](const auto& shard) {
-    return shard->per_command[command].histogram.load(std::memory_order_relaxed) != nullptr;
+  bool has = false;
+  ForEachShard([&](const Shard& shard) {
+    has = has || shard.per_command[command].histogram.load(std::memory_order_relaxed) != nullptr;
   });
+  return has;
 }
 
 LatencyHistogram Stats::QueueWait(bool slow_lane) const {

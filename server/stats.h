@@ -24,7 +24,8 @@ enum class CallOutcome : uint8_t {
 
 // Counters of the running server. Every thread that counts has a shard of its own, which only it writes, with plain
 // relaxed stores: a command costs a few nanoseconds and no shared cache line. Readers add the shards up; CONFIG
-// RESETSTAT moves a base line instead of writing into the shards.
+// RESETSTAT moves a base line instead of writing into the shards. A thread that ends leaves its shard, as it is, to the
+// next new one.
 class Stats {
  public:
   // `commands`: the number of dense command indexes (CommandTable::size()).
@@ -80,6 +81,9 @@ class Stats {
   // CONFIG RESETSTAT. LATENCY HISTOGRAM's data go too.
   void Reset();
 
+  // Made so far: as many as there were threads that counted at one time.
+  size_t shards() const;
+
  private:
   enum Counter : uint8_t {
     kCalls,
@@ -99,6 +103,8 @@ class Stats {
     kCounters,
   };
   struct Shard;
+  struct ShardPool;
+  class Lease;
   struct Sums;
 
   Shard& MyShard();
@@ -111,9 +117,10 @@ class Stats {
   const size_t commands_;
   const uint64_t id_;  // tells this object from others a thread may have counted for
 
+  const std::shared_ptr<ShardPool> shards_;  // shared with the threads that count: they may outlive this object
+
   mutable std::mutex mu_;
-  std::vector<std::unique_ptr<Shard>> shards_;  // guarded by mu_; a shard outlives its thread
-  std::unique_ptr<Sums> base_;                  // guarded by mu_; what Reset subtracts
+  std::unique_ptr<Sums> base_;  // guarded by mu_; what Reset subtracts
 
   // Rates over the last 16 samples.
   static constexpr size_t kSamples = 16;

@@ -38,6 +38,7 @@ void WatchTable::TouchWatched(const storage::Change& change) {
   auto it = watchers_.find(MapKey(change.db, change.key.key));
   if (it == watchers_.end()) return;
   for (const auto& token : it->second) {
+    if (token->dirty()) continue;  // and it may have very many keys to look through
     const auto watched = std::find_if(token->keys_.begin(), token->keys_.end(), [&](const WatchToken::Key& key) {
       return key.db == change.db && key.key == change.key.key;
     });

@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "storage/counter_merge.h"
+#include "storage/page_cache.h"
 #include "storage/write_switch.h"
 
 namespace basalt::storage {
@@ -87,7 +88,10 @@ MemorySplit MemorySplit::Of(uint64_t memory_bytes) {
   return split;
 }
 
-Engine::Engine(const StorageOptions& options, std::string path) : options_(options), path_(std::move(path)) {
+Engine::Engine(const StorageOptions& options, std::string path)
+    : options_(options),
+      path_(std::move(path)),
+      page_cache_env_(options.env == nullptr ? MakePageCacheEnv() : nullptr) {
   const MemorySplit split = MemorySplit::Of(options.memory_bytes);
   rocksdb::LRUCacheOptions cache;
   cache.capacity = split.block_cache_bytes;
@@ -103,7 +107,7 @@ Engine::~Engine() { Close(); }
 
 rocksdb::DBOptions Engine::MakeDbOptions() const {
   rocksdb::DBOptions options;
-  if (options_.env != nullptr) options.env = options_.env;
+  options.env = page_cache_env_ != nullptr ? page_cache_env_.get() : options_.env;
   if (listener_ != nullptr) options.listeners.push_back(listener_);
   options.max_bgerror_resume_count = 0;  // Guardian reopens instead
   options.create_if_missing = true;

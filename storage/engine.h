@@ -81,6 +81,8 @@ class Engine {
   rocksdb::Statistics* statistics() const { return statistics_.get(); }
   rocksdb::Cache* block_cache() const { return block_cache_.get(); }
   const std::string& path() const { return path_; }
+  // Whether PageCacheOnly has an effect.
+  bool reads_page_cache() const { return page_cache_env_ != nullptr; }
   // The only ways to the log. With a RocksDB that is built with assertions (Debian's) they go one at a time and stop at
   // the first failure: its log writer aborts the process when it is used again after an error, which writers that wait
   // behind the failing one would do.
@@ -116,6 +118,7 @@ class Engine {
 
   const StorageOptions options_;
   const std::string path_;
+  const std::unique_ptr<rocksdb::Env> page_cache_env_;  // null: the options name another one
   std::shared_ptr<rocksdb::Cache> block_cache_;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   std::shared_ptr<rocksdb::Statistics> statistics_;

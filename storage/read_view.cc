@@ -1,6 +1,9 @@
 #include "storage/read_view.h"
 
+#include <optional>
+
 #include "storage/key_codec.h"
+#include "storage/page_cache.h"
 #include "storage/storage_impl.h"
 
 namespace basalt::storage {
@@ -88,6 +91,19 @@ Status ReadView::LoadRecord(Namespace ns, const HashedKey& key, RecordPtr* recor
   return ReadRecordFromDisk(ns, key, record);
 }
 
+Status ReadView::Get(rocksdb::ColumnFamilyHandle* family, std::string_view stored_key, rocksdb::PinnableSlice* value,
+                     const char* doing) {
+  Engine& engine = storage_.impl().engine;
+  rocksdb::ReadOptions options = OptionsOf(tier_, snapshot_ == nullptr ? nullptr : snapshot_->snapshot);
+  std::optional<PageCacheOnly> page_cache_only;
+  if (tier_ == ReadTier::kMemory && engine.reads_page_cache() && page_cache_gets_ < kPageCacheGetsMax) {
+    ++page_cache_gets_;
+    options.read_tier = rocksdb::kReadAllTier;
+    page_cache_only.emplace();
+  }
+  return FromRocks(engine.db()->Get(options, family, ToSlice(stored_key), value), doing);
+}
+
 Status ReadView::ReadRecordFromDisk(Namespace ns, const HashedKey& key, RecordPtr* record) {
   if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
   Storage::Impl& impl = storage_.impl();
@@ -98,9 +114,8 @@ Status ReadView::ReadRecordFromDisk(Namespace ns, const HashedKey& key, RecordPt
   EncodeMetaKey(ns, key, &meta_key);
   const rocksdb::Snapshot* snapshot = snapshot_ == nullptr ? nullptr : snapshot_->snapshot;
   rocksdb::PinnableSlice stored;
-  const rocksdb::Status status = impl.engine.db()->Get(OptionsOf(tier_, snapshot), impl.engine.handle(Family::kMeta),
-                                                       ToSlice(meta_key.view()), &stored);
-  if (!status.ok()) return FromRocks(status, "reading a record");
+  const Status status = Get(impl.engine.handle(Family::kMeta), meta_key.view(), &stored, "reading a record");
+  if (status != Status::kOk) return status;
   *record = Record::FromStored(ToView(stored));
   if (*record == nullptr) return Status::kCorruption;
   if (snapshot == nullptr) {
@@ -131,11 +146,10 @@ Status ReadView::GetRecord(DbIndex db, const HashedKey& key, ValueType type, Rec
 
 Status ReadView::GetRow(RowFamily family, std::string_view row_key, std::string* value) {
   if (const Status entered = EnterEngine(); entered != Status::kOk) return entered;
-  Storage::Impl& impl = storage_.impl();
-  const rocksdb::Snapshot* snapshot = snapshot_ == nullptr ? nullptr : snapshot_->snapshot;
-  return FromRocks(
-      impl.engine.db()->Get(OptionsOf(tier_, snapshot), impl.engine.handle(family), ToSlice(row_key), value),
-      "reading a row");
+  rocksdb::PinnableSlice stored(value);
+  const Status status = Get(storage_.impl().engine.handle(family), row_key, &stored, "reading a row");
+  if (status == Status::kOk && stored.IsPinned()) value->assign(stored.data(), stored.size());
+  return status;
 }
 
 Status ReadView::ScanRows(RowFamily family, std::string_view lower, std::string_view upper, ScanOrder order,

@@ -280,8 +280,10 @@ std::unique_ptr<Storage> Storage::Open(const StorageOptions& options, std::strin
 
 Storage::Storage(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+void Storage::StopThreads() { impl_->StopThreads(); }
+
 Storage::~Storage() {
-  impl_->StopThreads();
+  StopThreads();
   if (SyncNow() != Status::kOk) LOG(ERROR) << "the WAL could not be synced at the end";
   impl_->guardian.WriteMarker();
 }

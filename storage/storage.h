@@ -91,6 +91,9 @@ class Storage {
   static std::unique_ptr<Storage> Open(const StorageOptions& options, std::string* error);
   // REQUIRES: no ReadView, no WriteTxn. Syncs the WAL.
   ~Storage();
+  // Ends the background threads. Every reply that waits (WhenReplyMayLeave) is decided before this returns, later ones
+  // at once. Idempotent.
+  void StopThreads();
 
   HashedKey Hash(std::string_view key) const;
 

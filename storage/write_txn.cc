@@ -55,6 +55,7 @@ bool WriteTxn::exclusive() const { return impl_->exclusive; }
 void WriteTxn::BeginCommand(int64_t now_ms, ReadTier tier) {
   now_ms_ = now_ms;
   tier_ = tier;
+  if (impl_->marks.empty()) page_cache_gets_ = 0;
   impl_->marks.push_back({impl_->undo.size(), impl_->rows.size(), impl_->garbage.size(), impl_->remaps.size(),
                           impl_->large_objects.size(), impl_->record_bytes, impl_->changed});
 }

@@ -38,7 +38,7 @@ User UserRegistry::InitialDefaultUser() const {
 
 bool UserRegistry::LoadAtStart(std::string* error) {
   const ConfigSnapshot& config = config_.current();
-  SetDefaultPassword(config.requirepass);
+  if (!SetDefaultPassword(config.requirepass, error)) return false;
   if (config.aclfile.empty()) {
     const std::lock_guard writing(write_mu_);
     Users users = *All();
@@ -123,12 +123,13 @@ bool UserRegistry::Delete(std::string_view name) {
   return true;
 }
 
-void UserRegistry::SetDefaultPassword(std::string_view password) {
+bool UserRegistry::SetDefaultPassword(std::string_view password, std::string* error) {
   const std::string rule = password.empty() ? "nopass" : ">" + std::string(password);
   const std::string_view rules[] = {"resetpass", rule};
   Change change;
-  std::string error;
-  CHECK(Set(kDefaultUserName, rules, &change, &error)) << error;
+  if (Set(kDefaultUserName, rules, &change, error)) return true;
+  *error = "the user default has as many rules as it may";  // the other text names the password
+  return false;
 }
 
 bool UserRegistry::Load(std::string* error) {

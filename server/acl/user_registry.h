@@ -46,8 +46,9 @@ class UserRegistry {
   };
   // ACL SETUSER. False: *error is its text without the code word, and nothing has changed.
   bool Set(std::string_view name, std::span<const std::string_view> rules, Change* change, std::string* error);
-  bool Delete(std::string_view name);                  // REQUIRES: not the default user
-  void SetDefaultPassword(std::string_view password);  // `requirepass`; empty: none is needed
+  bool Delete(std::string_view name);  // REQUIRES: not the default user
+  // `requirepass`; empty: none is needed. False: the user has as many rules as it may.
+  [[nodiscard]] bool SetDefaultPassword(std::string_view password, std::string* error);
   // Reads and writes the aclfile. All users but the default one are others afterwards, even those with the same rules.
   // False: *error tells everything that is wrong with it, and nothing has changed. REQUIRES: the option is set.
   bool Load(std::string* error);

@@ -59,7 +59,7 @@ std::function<void(net::BatchPtr, net::Lane)> ResubmitWithLocks(CommandContext& 
   return [keys = std::move(keys), &locks, transport](net::BatchPtr batch, net::Lane lane) {
     net::CommandBatch* const raw = batch.release();  // std::function wants to be copied; one call owns it
     locks.Wait(keys, storage::KeyLocks::Place::kFront, [raw, lane, transport](storage::KeyLocks::Grant grant) {
-      static_cast<Session&>(*raw->client).grant = std::move(grant);
+      SessionOf(*raw).grant = std::move(grant);
       transport->Resubmit(net::BatchPtr(raw), lane);
     });
   };

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "net/transport.h"
 #include "server/backup_runner.h"
 #include "server/client_registry.h"
 #include "server/command_context.h"
@@ -94,6 +95,9 @@ Status Monitor(CommandContext& ctx) {
   if (!ctx.session.monitor) {
     ctx.session.monitor = true;
     ctx.session.info->monitor.store(true, std::memory_order_relaxed);
+    // Lines about others come behind the OK.
+    ctx.session.pushes_held = true;
+    if (ctx.services.transport != nullptr) ctx.services.transport->HoldPushes(ctx.session.conn.id);
     ctx.services.monitors.Add(ctx.session.conn.id);
   }
   ctx.reply.Ok();

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/clock.h"
 #include "server/acl/permission.h"
 #include "server/command_table.h"
-#include "server/commit_group.h"
 #include "server/config_table.h"
 #include "server/monitor_hub.h"
 #include "server/scripting/scripting.h"
@@ -66,7 +66,7 @@ ScriptRun::ScriptRun(CommandContext& outer, const ScriptCall& call)
     : outer_(outer),
       call_(call),
       caller_db_(outer.session.db),
-      started_ns_(MonotonicNs()),
+      started_ns_(net::MonotonicNs()),
       oom_at_start_(!outer.services.executor.CheckResources(kCmdDenyOom).ok()),
       ticked_ns_(started_ns_),
       called_ns_(started_ns_) {}
@@ -104,7 +104,7 @@ Status ScriptRun::Run(const RunInterpreter& run) {
   const bool runs_again = stop_ == Stop::kSlowLane || stop_ == Stop::kLocks || stop_ == Stop::kGate;
   if (runs_again) return status;
   Publish();
-  if (call_.pace != nullptr && outer_.in_slow_lane() && MonotonicNs() - started_ns_ < kFastLaneNs / 2) {
+  if (call_.pace != nullptr && outer_.in_slow_lane() && net::MonotonicNs() - started_ns_ < kFastLaneNs / 2) {
     call_.pace->NoteQuick();
   }
   if (!status.ok()) return status;
@@ -143,7 +143,7 @@ Status ScriptRun::StatusOf(Stop stop, const Interpreter& interpreter) const {
 
 // ---- limits ----
 
-bool ScriptRun::MustUnwind() { return Tick(MonotonicNs()); }
+bool ScriptRun::MustUnwind() { return Tick(net::MonotonicNs()); }
 
 bool ScriptRun::Tick(uint64_t now_ns) {
   if (stop_ != Stop::kNone) return true;

@@ -62,7 +62,7 @@ def main():
         document = json.load(file)
     stats = document["ALL STATS"]
     scale = ops * seconds / stats["Totals"]["Count"]
-    stats["Runtime"]["Total duration"] = int(seconds * 1000)
+    stats["Runtime"]["Total duration"] = int(seconds * 1000) + 1000  # as the real one's often is
     for part in (stats["Sets"], stats["Gets"], stats["Totals"]):
         part["Count"] = int(part["Count"] * scale)
         part["Accumulated Latency"] = int(part["Accumulated Latency"] * scale)

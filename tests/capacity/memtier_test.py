@@ -35,7 +35,7 @@ class Json(unittest.TestCase):
     def test_one_process_is_read_as_memtier_itself_counts(self):
         document = memtier_output.read_json(os.path.join(RECORDED, "rate.json.recorded"))
         totals = document["ALL STATS"]["Totals"]
-        found = memtier_output.merge([document])
+        found = memtier_output.merge([document], 2.0)
         self.assertEqual(totals["Count"], found["count"])
         self.assertAlmostEqual(totals["Ops/sec"], found["ops_per_s"], delta=0.01 * totals["Ops/sec"])
         for name, key in (("p50", "p50.00"), ("p90", "p90.00"), ("p99", "p99.00"), ("p99.9", "p99.90")):
@@ -49,14 +49,14 @@ class Json(unittest.TestCase):
 
     def test_two_processes_add_up(self):
         document = memtier_output.read_json(os.path.join(RECORDED, "rate.json.recorded"))
-        one, two = memtier_output.merge([document]), memtier_output.merge([document, document])
+        one, two = memtier_output.merge([document], 2.0), memtier_output.merge([document, document], 2.0)
         self.assertEqual(2 * one["count"], two["count"])
         self.assertAlmostEqual(2 * one["ops_per_s"], two["ops_per_s"], delta=0.2)
         self.assertEqual(one["latency_ms"], two["latency_ms"])
         self.assertEqual([2 * ops for ops in one["per_second"]["ops"]], two["per_second"]["ops"])
 
     def test_commands_have_figures_of_their_own(self):
-        found = memtier_output.merge([memtier_output.read_json(os.path.join(RECORDED, "commands.json.recorded"))])
+        found = memtier_output.merge([memtier_output.read_json(os.path.join(RECORDED, "commands.json.recorded"))], 2.0)
         self.assertEqual({"HSET", "HGETALL"}, set(found["by_command"]))
         self.assertAlmostEqual(
             2, found["by_command"]["HSET"]["ops_per_s"] / found["by_command"]["HGETALL"]["ops_per_s"], delta=0.1
@@ -64,7 +64,7 @@ class Json(unittest.TestCase):
         self.assertGreater(found["by_command"]["HSET"]["bytes_sent"], 100 * found["by_command"]["HSET"]["ops_per_s"])
 
     def test_a_run_in_which_nothing_was_answered_has_no_latencies(self):
-        found = memtier_output.merge([memtier_output.read_json(os.path.join(RECORDED, "lost.json.recorded"))])
+        found = memtier_output.merge([memtier_output.read_json(os.path.join(RECORDED, "lost.json.recorded"))], 2.0)
         self.assertEqual((0, None, None), (found["count"], found["latency_ms"]["p99"], found["latency_ms"]["max"]))
 
     def test_no_number_is_no_json(self):

@@ -238,6 +238,30 @@ class Ends(BlockingTest):
         self.assertEqual(self.control.call("RPUSH", "k", "x"), 1)
         self.assertEqual(self.control.call("LLEN", "k"), 1)
 
+    def test_after_client_unblock_with_an_error_the_next_command_runs_for_the_first_time(self):
+        client = self.client(SECONDS)
+        number = client.call("CLIENT", "ID")
+        client.send("BLPOP", "k", 0)
+        self.wait_blocked(1)
+        self.control.call("SWAPDB", 0, 1)  # it looks, and waits on
+        self.wait_blocked(1)
+        self.control.call("CLIENT", "UNBLOCK", number, "ERROR")
+        self.assertIsInstance(self.reply(client), RespError)
+        client.send("WAIT", 1, 0)
+        self.assert_waits(client)
+        self.control.call("CLIENT", "UNBLOCK", number)
+        self.assertEqual(self.reply(client), 0)
+
+    def test_client_unblock_of_one_who_wants_no_reply(self):
+        self.control.call("CONFIG", "RESETSTAT")
+        client = self.client(SECONDS)
+        number = client.call("CLIENT", "ID")
+        client.send_raw(encode(("CLIENT", "REPLY", "SKIP")) + encode(("BLPOP", "k", "0")))
+        self.wait_blocked(1)
+        self.control.call("CLIENT", "UNBLOCK", number, "ERROR")
+        self.assertEqual(client.call("PING"), "PONG")
+        self.assertEqual(self.server.info("errorstats", client=self.control)["errorstat_UNBLOCKED"], "count=1")
+
     def test_an_element_is_not_for_one_who_has_gone(self):
         for end in ("close", "kill"):
             gone, stays = self.client(SECONDS), None

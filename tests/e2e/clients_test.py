@@ -2,6 +2,7 @@
 """Limits on clients: maxclients, protected mode, idle timeout, ten thousand idle ones."""
 
 import fcntl
+import resource
 import socket
 import struct
 import time
@@ -96,6 +97,34 @@ def loopback_with(address):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
         fcntl.ioctl(control, SIOCSIFADDR, struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(address)))
+
+
+class FewFiles(BasaltTest):
+    options = {"memory": "16mb"}
+    SOFT, HARD = 256, 700
+
+    def start(self, *args, **more):
+        return super().start(*args, files=(self.SOFT, self.HARD), **more)
+
+    def test_clients_leave_files_for_the_data(self):
+        control = self.client()
+        most = int(control.call("CONFIG", "GET", "maxclients")[1])
+        self.assertTrue(32 <= most <= self.HARD // 2, most)
+        self.assertEqual(resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE), (self.HARD, self.HARD))
+        self.assertIn("maxclients is %d instead of 10000" % most, self.server.output())
+        with self.assertRaisesRegex(RespError, "^ERR CONFIG SET failed \\(possibly related to argument 'maxclients'\\) - The operating "
+                                               "system is not able to handle the specified number of clients, try with %d$" % most):
+            control.call("CONFIG", "SET", "maxclients", 10000)
+        control.call("CONFIG", "SET", "maxclients", most - 1)
+        control.call("CONFIG", "SET", "maxclients", most)
+        # All that are let in, and more; then writes need new files.
+        idle = [self.client() for _ in range(most + 20)]
+        self.assertEqual(idle[-1].read().value, b"ERR max number of clients reached")
+        value = b"x" * 100_000
+        for start in range(0, 600, 20):
+            replies = control.pipeline([("SET", "k%d" % i, value) for i in range(start, start + 20)])
+            self.assertEqual(replies, ["OK"] * 20)
+        self.assertGreater(int(self.server.info(client=control)["flush_bytes_written"]), 0)
 
 
 class TenThousandIdle(BasaltTest):

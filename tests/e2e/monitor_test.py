@@ -50,6 +50,31 @@ class Monitor(BasaltTest):
         self.assertEqual(appended[0], appended[1])
         self.assertEqual(b"".join(appended[0]), self.client().call("GET", "log"))
 
+    def test_the_first_line_is_the_reply(self):
+        """Also beside busy clients, and when the batch of MONITOR has to wait for other commands in it."""
+        ending = threading.Event()
+        self.addCleanup(ending.set)
+
+        def write():
+            with self.server.client(60) as client:
+                while not ending.is_set():
+                    client.pipeline([("INCR", "counter")] * 50)
+
+        threads = [threading.Thread(target=write) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        first = []
+        for _ in range(PIPELINES):
+            client = self.client(60)
+            client.send_raw(encode(("SET", "mine", "1")) + encode(("MONITOR",)))
+            self.assertEqual(client.read().value, b"OK")
+            first.append(client.read().value)
+            client.close()
+        ending.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(first, [b"OK"] * PIPELINES)
+
     def test_what_runs_again_is_shown_once(self):
         client = self.client()
         for i in range(100):

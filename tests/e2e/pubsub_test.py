@@ -79,6 +79,33 @@ def text(reply):
 
 
 class Order(PubSubTest):
+    def test_publishers_that_listen_get_the_order_of_everybody(self):
+        publishers = [self.subscriber("c", resp=3) for _ in range(3)]
+        listener = self.subscriber("c")
+        pipeline, rounds = 10, 2 * ROUNDS
+        total = len(publishers) * pipeline * rounds
+        received = [[] for _ in publishers]
+
+        def publish(number):
+            client, mine = publishers[number], received[number]
+            for round_ in range(rounds):
+                client.send_raw(b"".join(encode(("PUBLISH", "c", "%d %d" % (number, pipeline * round_ + i))) for i in range(pipeline)))
+                replies = 0
+                while replies < pipeline:
+                    reply = client.read()
+                    if reply.kind == ":":
+                        replies += 1
+                    else:
+                        mine.append(text(reply)[2])
+            while len(mine) < total:
+                mine.append(text(client.read())[2])
+
+        threads = [self.in_thread(publish, number) for number in range(len(publishers))]
+        order = [text(listener.read())[2] for _ in range(total)]
+        self.join(threads)
+        for mine in received:
+            self.assertEqual(mine, order)
+
     def come_and_go(self, seed, resp):
         """Subscribes and unsubscribes all the time. What arrives for a channel must lie between its confirmations, and
         each publisher's numbers must ascend."""

@@ -161,10 +161,10 @@ class Endless(Scripts):
             self.kill_all([script])
 
 
-class OneSlowThread(Scripts):
+class FewSlowThreads(Scripts):
     options = {"busy-reply-threshold": str(BUSY_MS), "slow-threads": "1"}
 
-    def test_endless_scripts_do_not_keep_the_only_slow_thread(self):
+    def test_endless_scripts_do_not_keep_the_slow_threads(self):
         scripts = [self.running("EVAL", ENDLESS, "0") for _ in range(3)]
         for _ in range(5):
             self.assertEqual(self.control.call("KEYS", "*"), [])

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -28,6 +29,13 @@ def end_with_parent():
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
+def limit_files(soft, hard):
+    """In a child before exec: so many open files, and no right to raise the harder limit, whoever runs it."""
+    pr_capbset_drop, cap_sys_resource = 24, 24
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    ctypes.CDLL(None).prctl(pr_capbset_drop, cap_sys_resource)
+
+
 class StartError(Exception):
     """The server ended, or did not answer, before it was ready; carries what it printed."""
 
@@ -37,9 +45,10 @@ class Server:
 
     options: {"name": "value"}, as on the command line (--name value).
     folder: where data goes; None: a temporary folder of its own, removed at the end. log: file for what it prints.
+    files: the soft and the hard limit of open files.
     """
 
-    def __init__(self, binary, kind="basalt", options=None, folder=None, password=None, wait=True, log=None):
+    def __init__(self, binary, kind="basalt", options=None, folder=None, password=None, wait=True, log=None, files=None):
         self.binary = os.path.abspath(binary)
         self.kind = kind
         self.options = dict(options or {})
@@ -47,6 +56,7 @@ class Server:
         self.folder = folder or tempfile.mkdtemp(prefix="basalt-test.")
         self.log_path = log or (os.path.join(self.folder, "server.out") if self.own_folder else self.folder.rstrip("/") + ".out")
         self.password = password
+        self.files = files
         self.process = None
         self.port = None
         self.killed = False
@@ -91,7 +101,12 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), executable=self.binary, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.folder if self.own_folder else None, preexec_fn=end_with_parent)
+                cwd=self.folder if self.own_folder else None, preexec_fn=self.in_child)
+
+    def in_child(self):
+        end_with_parent()
+        if self.files is not None:
+            limit_files(*self.files)
 
     def start(self):
         self.spawn()

@@ -38,7 +38,7 @@ class EchoHandler : public RequestHandler {
     }
     transport->Return(std::move(batches));
   }
-  void OnParkedDeadline(ConnId, uint64_t) override {}
+  void OnParkedDeadline(ConnId, uint64_t, int64_t) override {}
   void OnParkedHangup(ConnId, uint64_t) override {}
 };
 

@@ -81,7 +81,7 @@ class TestHandler : public RequestHandler {
     transport->Return(std::move(done));
   }
 
-  void OnParkedDeadline(ConnId conn, uint64_t sequence) override { EndPark(conn, sequence, "*-1\r\n"); }
+  void OnParkedDeadline(ConnId conn, uint64_t sequence, int64_t) override { EndPark(conn, sequence, "*-1\r\n"); }
   void OnParkedHangup(ConnId conn, uint64_t sequence) override {
     ++hangups;
     EndPark(conn, sequence, "");

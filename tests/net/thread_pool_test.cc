@@ -1,6 +1,9 @@
 #include "net/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -30,7 +33,7 @@ class CountingHandler : public RequestHandler {
     executed += static_cast<int>(batches.size());
     for (BatchPtr& batch : batches) batch->client.reset();
   }
-  void OnParkedDeadline(ConnId, uint64_t) override {}
+  void OnParkedDeadline(ConnId, uint64_t, int64_t) override {}
   void OnParkedHangup(ConnId, uint64_t) override {}
 };
 
@@ -108,6 +111,24 @@ TEST(ThreadPoolTest, AThreadTakesItsShareAtMostSixteen) {
   EXPECT_EQ(grabs, (std::vector<size_t>{1, 16, 16, 8}));
   EXPECT_EQ(pool.Stats(Lane::kFast).batches, 41u);
   EXPECT_GT(pool.Stats(Lane::kFast).queue_wait_ns_max, 0u);
+}
+
+TEST(ThreadPoolTest, NothingIsTakenBehindWhatMayBeLong) {
+  CountingHandler handler;
+  Gate gate;
+  std::atomic<int> begun{0};
+  handler.on_execute = [&](size_t n, Lane, int) {
+    EXPECT_EQ(n, 1u);
+    if (begun++ == 0) gate.Wait();
+  };
+  ThreadPool pool(1, 2, &handler);
+  pool.Start();
+  auto batches = Work(10);
+  pool.Submit(&batches, Lane::kSlow);
+  gate.AwaitWaiting(1);
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 9; })) << "one slow thread is held, the other is not";
+  gate.Open();
+  EXPECT_TRUE(Eventually([&] { return handler.executed == 10; }));
 }
 
 TEST(ThreadPoolTest, ABatchMayGoToAnotherLaneWithoutACommandLeft) {
@@ -248,6 +269,24 @@ TEST(ThreadPoolTest, ThereIsALimitToStandIns) {
   EXPECT_FALSE(pool.AddStandIn(Lane::kSlow));
   pool.Stop();
   EXPECT_FALSE(pool.AddStandIn(Lane::kSlow)) << "after the end";
+}
+
+TEST(ThreadPoolTest, ThereMayBeNoThreadForAStandIn) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    CountingHandler handler;
+    ThreadPool pool(1, 1, &handler);
+    pool.Start();
+    const rlimit none{1, 1};  // processes and threads of nobody, this one included
+    if (setrlimit(RLIMIT_NPROC, &none) != 0 || setresuid(65534, 65534, 65534) != 0) _exit(2);
+    _exit(pool.AddStandIn(Lane::kSlow) ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "only root can become nobody";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

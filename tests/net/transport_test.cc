@@ -197,6 +197,17 @@ TEST(TransportTest, ParkedClientsAnswerAtTheDeadlineAndReadAhead) {
   EXPECT_EQ(client.Receive(5 + 7 + 7), "*-1\r\n$1\r\na\r\n$1\r\nb\r\n");
 }
 
+TEST(TransportTest, ADeadlineCenturiesAwayIsNotNow) {
+  TestServer server;
+  server.Start();
+  TestClient waiter = server.Client(), other = server.Client();
+  ASSERT_TRUE(waiter.Send("PARK 18446744073750\r\n"));  // in nanoseconds: 2^64 and 40 ms
+  ASSERT_TRUE(Eventually([&] { return server.handler.executed == 1; }));
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(other.Ask("UNPARK\r\n", 4), ":1\r\n");
+  EXPECT_EQ(waiter.Receive(11), "+UNPARKED\r\n");
+}
+
 TEST(TransportTest, ParkedTwiceAndUnparkedByAnother) {
   TestServer server;
   server.Start();
@@ -396,6 +407,44 @@ TEST(TransportTest, APortInUseIsOneClearLine) {
   options.port = 0;
   EXPECT_EQ(Transport::Open(options, {}, &server.handler, &error), nullptr);
   EXPECT_EQ(error, "no address to listen on");
+}
+
+TEST(TransportTest, TwoWhoResetTheStatsTakeOffOnce) {
+  TestServer server;
+  server.Start();
+  TestClient client = server.Client();
+  std::atomic<bool> ending{false};
+  const auto reset = [&] {
+    while (!ending) server.transport->ResetStats();
+  };
+  std::thread one(reset), other(reset);
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_EQ(client.Ask("PING\r\n", 7), "+PONG\r\n");
+    ASSERT_LT(server.transport->Stats().bytes_in, uint64_t{1} << 32) << "below zero";
+  }
+  ending = true;
+  one.join();
+  other.join();
+}
+
+TEST(TransportTest, WhoRebindsWhileItStopsIsAnswered) {
+  for (int i = 0; i < 30; ++i) {
+    TestServer server;
+    server.Start();
+    std::atomic<bool> begun{false};
+    std::thread rebinds([&] {
+      std::string error;
+      bool bound = true;
+      for (int turn = 0; bound; ++turn) {
+        bound = server.transport->Rebind({turn % 2 == 0 ? "127.0.0.2" : "127.0.0.1"}, server.options.port, &error);
+        begun = true;
+      }
+      EXPECT_EQ(error, "the server is shutting down");
+    });
+    while (!begun) std::this_thread::yield();
+    server.transport->Stop(milliseconds(2000));
+    rebinds.join();
+  }
 }
 
 TEST(TransportTest, RebindsAndKeepsTheOldSocketsWhenItCannot) {

@@ -362,6 +362,9 @@ TEST_F(ConfigTableTest, ThreadsAreChosenFromTheCores) {
   EXPECT_GE(threads.workers, 1);
   EXPECT_GE(threads.fast, 1);
   EXPECT_GE(threads.slow, 4);
+  std::string error;
+  ASSERT_TRUE(config.LoadFile(Write("few.conf", "slow-threads 1\n"), &error)) << error;
+  EXPECT_EQ(ThreadsOf(config.current()).slow, 2) << "one that waits with the gate closed, and one for what it waits for";
 }
 
 }  // namespace

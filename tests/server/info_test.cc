@@ -78,7 +78,7 @@ class InfoTest : public testing::Test {
   Stats stats_{table_.size()};
   SlowLog slowlog_;
   LatencyMonitor latency_;
-  ParkedRegistry parked_;
+  ParkedRegistry parked_{stats_};
   BlockedKeys blocked_keys_{[](ParkTicket) {}};
   MonitorHub monitors_;
   PubSub pubsub_;

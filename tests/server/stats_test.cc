@@ -23,6 +23,21 @@ TEST(Stats, CountsByCommandAndOutcome) {
   EXPECT_FALSE(stats.HasHistogram(0));
 }
 
+TEST(Stats, AThreadThatEndsLeavesItsShardToTheNext) {
+  Stats stats(1);
+  const auto count = [&] {
+    stats.RecordCall(0, 100, CallOutcome::kOk, true);
+    stats.RecordQueueWait(true, 100);
+  };
+  for (int i = 0; i < 100; ++i) std::thread(count).join();
+  EXPECT_EQ(stats.shards(), 1u);
+  EXPECT_EQ(stats.Read().commands, 100u);
+  EXPECT_EQ(stats.Histogram(0).total, 100u);
+  { Stats(1).KeyspaceHit(); }
+  count();  // this thread's shard of the one that is gone goes back
+  EXPECT_EQ(stats.Read().commands, 101u);
+}
+
 TEST(Stats, AddsUpAllThreadsAlsoThoseThatAreGone) {
   Stats stats(1);
   std::vector<std::thread> threads;

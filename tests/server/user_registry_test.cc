@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <filesystem>
 
 #include "server/acl/acl_file.h"
@@ -46,16 +47,32 @@ TEST_F(UserRegistryTest, TheDefaultUserMayDoEverythingUntilAPasswordIsSet) {
   ASSERT_EQ(Start(""), "");
   EXPECT_EQ(TextOf("default"), "on nopass sanitize-payload ~* &* +@all");
   EXPECT_FALSE(users_->NewClientsMustAuthenticate());
-  users_->SetDefaultPassword("secret");
+  std::string error;
+  EXPECT_TRUE(users_->SetDefaultPassword("secret", &error)) << error;
   EXPECT_TRUE(users_->NewClientsMustAuthenticate());
   EXPECT_EQ(users_->Authenticate("default", "wrong"), nullptr);
   EXPECT_NE(users_->Authenticate("default", "secret"), nullptr);
   EXPECT_EQ(users_->Authenticate("nobody", "secret"), nullptr);
-  users_->SetDefaultPassword("");
+  EXPECT_TRUE(users_->SetDefaultPassword("", &error)) << error;
   EXPECT_FALSE(users_->NewClientsMustAuthenticate());
   EXPECT_EQ(Set("default", {"off"}), "");
   EXPECT_TRUE(users_->NewClientsMustAuthenticate());
   EXPECT_EQ(users_->Authenticate("default", ""), nullptr);
+}
+
+TEST_F(UserRegistryTest, APasswordThatDoesNotFitIsRefused) {
+  ASSERT_EQ(Start(""), "");
+  ASSERT_EQ(Set("default", {"resetkeys", "resetchannels"}), "");
+  for (size_t i = 0, step = 1000; step > 0;) {  // as many patterns as it takes
+    std::deque<std::string> patterns;
+    std::vector<std::string_view> rules;
+    for (size_t n = 0; n < step; ++n) rules.push_back(patterns.emplace_back("~k" + std::to_string(i++)));
+    if (!Set("default", rules).empty()) step /= 10;
+  }
+  std::string error;
+  EXPECT_FALSE(users_->SetDefaultPassword("secret", &error));
+  EXPECT_EQ(error, "the user default has as many rules as it may");
+  EXPECT_FALSE(users_->NewClientsMustAuthenticate()) << "nothing has changed";
 }
 
 TEST_F(UserRegistryTest, AChangeKeepsTheIdentityAndANewUserHasAnother) {

@@ -74,7 +74,7 @@ class Memtier:
         if load.seconds is None:
             options["-n"] = "allkeys"
         else:
-            options["--test-time"] = max(1, round(load.seconds))
+            options["--test-time"] = test_time(load)
         if not load.commands:
             options.update({"--ratio": load.set_get, "--key-pattern": load.key_pattern})
             if load.expiry_s:
@@ -106,6 +106,7 @@ class Memtier:
                 limit,
                 lambda: bool(stop) or any(process.complaints.enough() for process in processes),
             )
+            seconds = time.time() - started if load.seconds is None or not complete else test_time(load)
             cpu = children.cpu_seconds() - cpu
             documents = [memtier_output.read_json(process.json_path) for process in processes]
         seen = ErrorsSeen()
@@ -113,7 +114,7 @@ class Memtier:
             seen.add(process.complaints.seen)
         if not stop and not seen:
             check(server, processes, documents, complete, limit)
-        measurement = memtier_output.merge([document for document in documents if document])
+        measurement = memtier_output.merge([document for document in documents if document], seconds)
         measurement["started"] = started
         measurement["offered"] = None if load.rate is None else round(sum(process.rate for process in processes), 1)
         measurement["errors"] = seen.document()
@@ -135,6 +136,11 @@ class Process:
         self.json_path = json_path
         self.words, self.rate = self.memtier.command(self.load, self.server, json_path)
         self.child = children.Child(self.words, self.complaints.line)
+
+
+def test_time(load):
+    """For --test-time: whole seconds."""
+    return max(1, round(load.seconds))
 
 
 def parts(load):
