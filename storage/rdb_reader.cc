@@ -35,8 +35,8 @@ bool ScoreOf(const ListpackElement& element, double* score) {
   return end == text.c_str() + text.size() && !std::isnan(*score);
 }
 
-// What is spent for one element of a list or one entry of a stream beside its text: they become rows. Not more, or nodes
-// that Redis compresses to a 90th, of elements with one byte, would be refused.
+// What is spent for one element of a list or one entry of a stream beside its text: they become rows. Not more, or
+// nodes that Redis compresses to a 90th, of elements with one byte, would be refused.
 constexpr uint64_t kElementOverheadBytes = 4;
 constexpr uint64_t kEntryOverheadBytes = 16;
 // What an element of a stream's entry takes in memory until the entry is told: itself, its text, a view of that.

@@ -34,8 +34,8 @@ struct StorageOptions {
   uint64_t blob_bytes_min = 16 * 1024;
   int background_jobs = 2;  // flushes and compactions
   uint64_t disk_free_warn_bytes = 1ull << 30;
-  uint64_t disk_free_stop_bytes =
-      256ull << 20;  // below this, writes are refused (kReadOnly) until there is space again; but for those that free it
+  // Below this, writes are refused (kReadOnly) until there is space again; but for those that free it.
+  uint64_t disk_free_stop_bytes = 256ull << 20;
   uint64_t ballast_bytes = 64ull << 20;  // a file that is given up so that the WAL never meets a full disk
   uint64_t string_bytes_max = 512ull << 20;
   std::function<int64_t()> now_ms;  // Unix time; null: the system clock. For tests with clock jumps

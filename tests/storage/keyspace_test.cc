@@ -187,9 +187,7 @@ TEST_F(KeyspaceTest, ScanTakesAnyCount) {
 TEST_F(KeyspaceTest, ExpireCycleDoesNotWalkAllKeysBehindAClosedGate) {
   Fill(5000, "due-", now_ms_ + 10);
   now_ms_ += 10;
-  const auto seeks = [this] {
-    return storage_->impl().engine.statistics()->getTickerCount(rocksdb::NUMBER_DB_NEXT);
-  };
+  const auto seeks = [this] { return storage_->impl().engine.statistics()->getTickerCount(rocksdb::NUMBER_DB_NEXT); };
   {
     const ExclusiveGate::Closed closed(storage_->gate());
     const uint64_t before = seeks();

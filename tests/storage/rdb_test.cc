@@ -202,11 +202,11 @@ TEST(RdbPayloadTest, WriterStopsAtItsLimit) {
     Status status = Status::kOk;
     for (; status == Status::kOk && count < 100'000; ++count) {
       const auto number = static_cast<uint64_t>(count) + 1;
-      status = type == ValueType::kHash             ? writer.Field(std::to_string(number), text)
-               : type == ValueType::kZset           ? writer.Scored(std::to_string(number) + text, 1)
-               : type == ValueType::kStream         ? writer.Entry({number, 0}, entry)
-               : encoding == Encoding::kIntset      ? writer.Element(std::to_string(number))
-                                                    : writer.Element(text);
+      status = type == ValueType::kHash        ? writer.Field(std::to_string(number), text)
+               : type == ValueType::kZset      ? writer.Scored(std::to_string(number) + text, 1)
+               : type == ValueType::kStream    ? writer.Entry({number, 0}, entry)
+               : encoding == Encoding::kIntset ? writer.Element(std::to_string(number))
+                                               : writer.Element(text);
     }
     EXPECT_EQ(status, Status::kTooLarge) << TypeName(type);
     return count;
