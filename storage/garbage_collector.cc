@@ -17,8 +17,8 @@ namespace {
 constexpr RowFamily kRowFamilies[] = {RowFamily::kBig, RowFamily::kData, RowFamily::kScore};
 constexpr uint64_t kUnknownRows = UINT32_MAX;    // more than kPointDeleteRowsMax
 constexpr uint64_t kDeadNamespaceWindow = 4096;  // records of a dead name space looked at for one batch
-// Members of collections are parts of keys: so many bytes of keys are gathered for one range of rows, and written by one
-// batch.
+// Members of collections are parts of keys: so many bytes of keys are gathered for one range of rows, and written by
+// one batch.
 constexpr size_t kKeyBytesMax = 1 << 20;
 constexpr size_t kBatchBytesMax = 1 << 20;
 

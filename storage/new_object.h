@@ -24,11 +24,7 @@ class NewObject {
 
   // `families`: bits of RowFamily (RowFamilyBit). `rows`, `bytes`: as many as will come, as far as that is known.
   NewObject(WriteTxn& txn, uint8_t families, uint64_t rows, uint64_t bytes)
-      : txn_(txn),
-        id_(txn.NewObjectId()),
-        families_(families),
-        rows_(rows),
-        large_(IsLarge(rows, bytes)) {}
+      : txn_(txn), id_(txn.NewObjectId()), families_(families), rows_(rows), large_(IsLarge(rows, bytes)) {}
   NewObject(const NewObject&) = delete;
 
   uint64_t id() const { return id_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,8 @@ bool ScoreOf(const ListpackElement& element, double* score) {
   return end == text.c_str() + text.size() && !std::isnan(*score);
 }
 
-// What is spent for one element of a list or one entry of a stream beside its text: they become rows. Not more, or nodes
-// that Redis compresses to a 90th, of elements with one byte, would be refused.
+// What is spent for one element of a list or one entry of a stream beside its text: they become rows. Not more, or
+// nodes that Redis compresses to a 90th, of elements with one byte, would be refused.
 constexpr uint64_t kElementOverheadBytes = 4;
 constexpr uint64_t kEntryOverheadBytes = 16;
 // What an element of a stream's entry takes in memory until the entry is told: itself, its text, a view of that.
@@ -79,6 +80,14 @@ class Reader {
   Status ReadConsumer(RdbType type);
   bool ReadLengthId(StreamId* id) { return in_.ReadLength(&id->ms) && in_.ReadLength(&id->seq); }
   bool ReadRawId(StreamId* id) { return in_.ReadBigEndian64(&id->ms) && in_.ReadBigEndian64(&id->seq); }
+  // Unix milliseconds, or -1; never so long ago that the time since would overflow.
+  bool ReadTime(int64_t* time_ms) {
+    constexpr int64_t kEarliest = std::numeric_limits<int64_t>::min() / 2;
+    uint64_t bits;
+    if (!in_.ReadLittleEndian64(&bits)) return false;
+    *time_ms = std::max(static_cast<int64_t>(bits), kEarliest);
+    return true;
+  }
 
   // An element about to be told, or kept: an empty one is not for nothing.
   Status Spend(uint64_t bytes) {
@@ -479,11 +488,9 @@ Status Reader::ReadGroup(RdbType type, const ValueSink::StreamFacts& facts) {
   pending_.resize(count);
   for (size_t i = 0; i < count; ++i) {
     PendingEntry& entry = pending_[i];
-    uint64_t time;
-    if (!ReadRawId(&entry.id) || !in_.ReadLittleEndian64(&time) || !in_.ReadLength(&entry.deliveries)) {
+    if (!ReadRawId(&entry.id) || !ReadTime(&entry.delivered_ms) || !in_.ReadLength(&entry.deliveries)) {
       return Status::kInvalid;
     }
-    entry.delivered_ms = static_cast<int64_t>(time);
     entry.taken = false;
     if (i > 0 && entry.id <= pending_[i - 1].id) return Status::kInvalid;
   }
@@ -499,12 +506,10 @@ Status Reader::ReadGroup(RdbType type, const ValueSink::StreamFacts& facts) {
 
 Status Reader::ReadConsumer(RdbType type) {
   ValueSink::ConsumerFacts consumer;
-  uint64_t seen, active, count;
-  if (!in_.ReadString(&buffer_, &consumer.name) || !in_.ReadLittleEndian64(&seen)) return Status::kInvalid;
-  active = seen;  // the best that is known
-  if (type == RdbType::kStreamListpacks3 && !in_.ReadLittleEndian64(&active)) return Status::kInvalid;
-  consumer.seen_ms = static_cast<int64_t>(seen);
-  consumer.active_ms = static_cast<int64_t>(active);
+  uint64_t count;
+  if (!in_.ReadString(&buffer_, &consumer.name) || !ReadTime(&consumer.seen_ms)) return Status::kInvalid;
+  consumer.active_ms = consumer.seen_ms;  // the best that is known
+  if (type == RdbType::kStreamListpacks3 && !ReadTime(&consumer.active_ms)) return Status::kInvalid;
   RDB_RETURN_IF_ERROR(Member(consumer.name));
   RDB_RETURN_IF_ERROR(sink_.Consumer(consumer));
   if (!in_.ReadLength(&count) || count > in_.left() / 16) return Status::kInvalid;

@@ -11,9 +11,9 @@
 namespace basalt::storage {
 
 // Payloads of DUMP, as Redis up to 7.2 writes them. They come from clients: whatever the bytes say, reading takes time
-// and memory in proportion to them (kRdbExpansionMax), and what is told to the sink is a value that Redis' commands could have made, but
-// for its size: at least one element (streams: none), no member twice, no score that is not a number, ids that ascend,
-// pending entries that belong to exactly one consumer. Pure functions; any thread.
+// and memory in proportion to them (kRdbExpansionMax), and what is told to the sink is a value that Redis' commands
+// could have made, but for its size: at least one element (streams: none), no member twice, no score that is not a
+// number, ids that ascend, pending entries that belong to exactly one consumer. Pure functions; any thread.
 
 // What one payload may tell, and what reading it may gather, in bytes, as a multiple of its own: entries of a stream
 // share field names, and repeated bytes are compressed. What Redis writes with its default settings stays below.

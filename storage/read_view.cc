@@ -64,8 +64,7 @@ void ReadView::RequireSnapshot() {
   Storage::Impl& impl = storage_.impl();
   snapshot_ = std::make_unique<SnapshotHolder>();
   snapshot_->db = impl.engine.db();
-  const auto patience =
-      tier_ == ReadTier::kMemory ? DatabaseTable::Patience::kNone : DatabaseTable::Patience::kWaits;
+  const auto patience = tier_ == ReadTier::kMemory ? DatabaseTable::Patience::kNone : DatabaseTable::Patience::kWaits;
   const bool taken = impl.databases.CopyAtOneMoment(
       &snapshot_->namespaces, patience, [this] { snapshot_->Take(); }, [this] { snapshot_->Drop(); });
   if (taken) return;

@@ -54,7 +54,7 @@ size_t PlaceAmongIntegers(std::string_view packed, std::string_view member) {
 }
 
 Status UnpackMembers(const Record& record, std::vector<std::string_view>* members) {
-  members->reserve(ElementCount(record));
+  members->reserve(std::min<uint64_t>(ElementCount(record), kPackedBytesMax));  // what a damaged record says
   PackedReader reader(PayloadBehindCount(record));
   for (std::string_view member; reader.Read(&member);) members->push_back(member);
   return reader.done() ? Status::kOk : Status::kCorruption;

@@ -34,8 +34,8 @@ struct StorageOptions {
   uint64_t blob_bytes_min = 16 * 1024;
   int background_jobs = 2;  // flushes and compactions
   uint64_t disk_free_warn_bytes = 1ull << 30;
-  uint64_t disk_free_stop_bytes =
-      256ull << 20;  // below this, writes are refused (kReadOnly) until there is space again; but for those that free it
+  // Below this, writes are refused (kReadOnly) until there is space again; but for those that free it.
+  uint64_t disk_free_stop_bytes = 256ull << 20;
   uint64_t ballast_bytes = 64ull << 20;  // a file that is given up so that the WAL never meets a full disk
   uint64_t string_bytes_max = 512ull << 20;
   std::function<int64_t()> now_ms;  // Unix time; null: the system clock. For tests with clock jumps
@@ -163,7 +163,7 @@ class Storage {
   const std::string& dir() const;
   const std::string& identity() const;  // 40 hex digits, made when the folder was
 
-  // For tests: as kill -9 would leave things; no sync, no clean close.
+  // The parts, for the library's own files and its tests.
   class Impl;
   Impl& impl() { return *impl_; }
 

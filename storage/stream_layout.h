@@ -11,9 +11,8 @@ namespace basalt::storage {
 
 // What a stream's record and rows hold; FORMAT.md draws it. Values; pure functions.
 
-// Redis keeps a stream as nodes of up to stream-node-max-entries entries, and clients can see where they end: XTRIM
-// with
-// "~" removes whole nodes only. We count what each node of Redis would hold.
+// Redis keeps a stream as nodes of up to stream-node-max-entries entries, and clients can see where they end: with "~"
+// XTRIM removes whole nodes only. We count what each node of Redis would hold.
 struct StreamNode {
   StreamId first;            // of the entry it began with, whether or not that is still there
   StreamId last;             // of the last one that was added, likewise

@@ -16,7 +16,7 @@ std::optional<ChunkedString> ParseChunkedString(std::string_view payload) {
   const auto layout = static_cast<StringLayout>(payload[0]);
   if (layout != StringLayout::kWhole && layout != StringLayout::kInParts) return std::nullopt;
   ChunkedString string{layout, GetBig64(payload.data() + 1)};
-  if (string.length == 0 || string.chunks() > UINT32_MAX) return std::nullopt;
+  if (string.length == 0 || string.length > UINT32_MAX * string.chunk_bytes()) return std::nullopt;
   return string;
 }
 

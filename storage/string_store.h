@@ -39,8 +39,8 @@ class StringStore {
   static Status ForEachPiece(ReadView& view, const StringValue& value, uint64_t offset, uint64_t length,
                              const std::function<bool(std::string_view piece)>& visit);
 
-  // Sets the whole string. Keeps nothing of the old value. expire_ms: kNoExpire or Unix milliseconds.
-  // `old`: what GetRecord of this group said (null when absent).
+  // Sets the whole string. Keeps nothing of the old value. expire_ms: kNoExpire or Unix milliseconds. REQUIRES: the key
+  // was read by GetRecord in this group.
   static Status Set(WriteTxn& txn, DbIndex db, const HashedKey& key, std::string_view bytes, int64_t expire_ms);
   // Replaces the bytes at `offset`, growing with zeros as needed; the expiry stays. *length: the new length.
   // kWrongType, kTooLarge.

@@ -101,6 +101,7 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
       const HashedKey key = storage.Hash(row->user_key);
       if (txn.LockKeys({&key, 1}) != Status::kOk) {  // busy: next time
         look_again_at(ToView(rows->key()));
+        if (txn.BlockedByGate()) break;  // and so would be all others
         rows->Next();
         continue;
       }
@@ -119,7 +120,7 @@ uint64_t TtlIndex::RunDatabase(Storage& storage, DbIndex db, int64_t now_ms, uin
     }
     uint64_t sequence = 0;
     // met_expired: what was met is there still, since by now nothing may expire.
-    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk || txn.met_expired()) {
+    if (txn.Commit(observer_.load(), false, &sequence) != Status::kOk || txn.met_expired() || txn.BlockedByGate()) {
       look_again_at(batch_floor);
       break;
     }

@@ -121,6 +121,7 @@ Encoding ValueLoader::FinalEncoding() const {
   };
   switch (type_) {
     case ValueType::kList: {
+      // Not ListLimits: where the setting is a number of elements, Redis converts back whatever the bytes.
       const ListNodeLimit limit = ListNodeLimitOf(limits_.list_max_listpack_size);
       const bool one_node = told_ == Encoding::kListpack && listpack_bytes_ + kListpackEmptyBytes <= limit.bytes &&
                             count_ <= limit.elements;

@@ -191,7 +191,7 @@ class WriteTxn : public ReadView {
   // stall; the group is unchanged and Commit may be called again (from the slow lane). kReadOnly: writes are off; while
   // only space is low, a group that does nothing but remove is committed all the same. Any other: nothing was written
   // (kIoError: nothing can be seen; once RocksDB was reopened, it is there as a whole or not at all), cache and
-  // counters are as before. Always releases the locks but for kIncomplete. *sequence: what SyncThread must cover before
+  // counters are as before. Always releases the locks but for kIncomplete. *sequence: what Durability must cover before
   // an `appendfsync always` reply may leave.
   Status Commit(CommitObserver* observer, bool no_slowdown, uint64_t* sequence);
   // Drops everything pending and unlocks.

@@ -262,9 +262,10 @@ class WriteTxn::Impl {
     }
   }
 
-  // Smallest id that may be in use after all databases that there are were replaced; nullopt when one was not (or is not
-  // to be seen by this server), or when a record that this group writes owns an object: of those some may stay (moved into a database that had been
-  // replaced), some may not (put before it was replaced again), and the objects have to be told one by one.
+  // Smallest id that may be in use after all databases that there are were replaced; nullopt when one was not (or is
+  // not to be seen by this server), or when a record that this group writes owns an object: of those some may stay
+  // (moved into a database that had been replaced), some may not (put before it was replaced again), and the objects
+  // have to be told one by one.
   std::optional<uint64_t> GarbageBelow() const {
     const bool owners = std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
       return entry.written() && entry.current != nullptr && entry.current->header().object_id != 0;

@@ -16,8 +16,8 @@ namespace basalt::storage {
 // Writes a whole sorted set: packed, or as a new object. In memory while it is small; a large one goes to the disk as
 // it comes (NewObject), so that its size does not matter.
 //
-//   ZsetWriter writer(txn, most); … status = writer.Add(score, member) …; status = writer.Finish(db, key, limits,
-//   expire);
+//   ZsetWriter writer(txn, most); … status = writer.Add(score, member) …;
+//   status = writer.Finish(db, key, encoding, expire_ms);
 //
 // On the caller's stack; one command's. The key's lock is held.
 class ZsetWriter {

@@ -101,7 +101,11 @@ storage::ValueLimits ValueLimitsOf(const ConfigSnapshot& config) {
 class AccessSetter : public storage::CommitParticipant {
  public:
   AccessSetter(CommandContext& ctx, const RestoreOptions& options)
-      : storage_(ctx.services.storage), db_(ctx.db()), key_(ctx.arg(1)), options_(options) {}
+      : storage_(ctx.services.storage),
+        db_(ctx.db()),
+        key_(ctx.arg(1)),
+        options_(options),
+        row_operations_(ctx.txn().RowOperations()) {}
   void OnCommitted(uint64_t) override {
     const bool lfu = options_.frequency.has_value();
     storage_.SetAccess(db_, storage_.Hash(key_),
@@ -109,12 +113,15 @@ class AccessSetter : public storage::CommitParticipant {
                        lfu ? std::optional<uint8_t>(static_cast<uint8_t>(*options_.frequency)) : std::nullopt);
   }
   void OnDropped() override {}
+  // Stays when it is a later command of the group that is rolled back.
+  bool OnRolledBack(size_t row_operations) override { return row_operations >= row_operations_; }
 
  private:
   storage::Storage& storage_;
   const storage::DbIndex db_;
   const std::string key_;
   const RestoreOptions options_;
+  const size_t row_operations_;  // of the group, with those of the RESTORE
 };
 
 // A value that is only looked at: for a payload whose time to live is over, which must be sound all the same.

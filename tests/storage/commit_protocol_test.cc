@@ -511,7 +511,8 @@ TEST_F(CommitProtocolTest, FlushAllKeepsDatabasesThatTheServerDoesNotShow) {
   EXPECT_EQ(Get("shown", 3), std::nullopt);
 }
 
-// All databases are replaced by one group, which also writes: what it leaves in them is not garbage, what it does not is.
+// All databases are replaced by one group, which also writes: what it leaves in them is not garbage, what it does not
+// is.
 TEST_F(CommitProtocolTest, GroupThatReplacesAllDatabasesKeepsWhatItMovedBetweenThem) {
   storage_.reset();
   options_.databases = 2;

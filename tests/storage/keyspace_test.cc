@@ -183,6 +183,20 @@ TEST_F(KeyspaceTest, ScanTakesAnyCount) {
   }
 }
 
+// A script may keep the gate closed for long.
+TEST_F(KeyspaceTest, ExpireCycleDoesNotWalkAllKeysBehindAClosedGate) {
+  Fill(5000, "due-", now_ms_ + 10);
+  now_ms_ += 10;
+  const auto seeks = [this] { return storage_->impl().engine.statistics()->getTickerCount(rocksdb::NUMBER_DB_NEXT); };
+  {
+    const ExclusiveGate::Closed closed(storage_->gate());
+    const uint64_t before = seeks();
+    EXPECT_EQ(storage_->RunExpireCycle(10'000), 0u);
+    EXPECT_LT(seeks() - before, 100u);
+  }
+  EXPECT_EQ(storage_->RunExpireCycle(10'000), 5000u);
+}
+
 TEST_F(KeyspaceTest, OneDatabaseDoesNotKeepTheOthersFromExpiring) {
   ASSERT_EQ(Set("k", "v", now_ms_ + 10, 3), Status::kOk);
   now_ms_ += 10;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -201,11 +202,11 @@ TEST(RdbPayloadTest, WriterStopsAtItsLimit) {
     Status status = Status::kOk;
     for (; status == Status::kOk && count < 100'000; ++count) {
       const auto number = static_cast<uint64_t>(count) + 1;
-      status = type == ValueType::kHash             ? writer.Field(std::to_string(number), text)
-               : type == ValueType::kZset           ? writer.Scored(std::to_string(number) + text, 1)
-               : type == ValueType::kStream         ? writer.Entry({number, 0}, entry)
-               : encoding == Encoding::kIntset      ? writer.Element(std::to_string(number))
-                                                    : writer.Element(text);
+      status = type == ValueType::kHash        ? writer.Field(std::to_string(number), text)
+               : type == ValueType::kZset      ? writer.Scored(std::to_string(number) + text, 1)
+               : type == ValueType::kStream    ? writer.Entry({number, 0}, entry)
+               : encoding == Encoding::kIntset ? writer.Element(std::to_string(number))
+                                               : writer.Element(text);
     }
     EXPECT_EQ(status, Status::kTooLarge) << TypeName(type);
     return count;
@@ -218,6 +219,38 @@ TEST(RdbPayloadTest, WriterStopsAtItsLimit) {
   EXPECT_LE(told(ValueType::kHash, Encoding::kListpack), 101);
   EXPECT_LE(told(ValueType::kZset, Encoding::kSkiplist), 101);
   EXPECT_LE(told(ValueType::kStream, Encoding::kStream), 101);
+}
+
+// Times of a stream's groups are any 64 bits. What is told can be subtracted from now.
+TEST(RdbPayloadTest, TimesAreNotBeforeAllTime) {
+  RdbWriter writer({});
+  constexpr int64_t kBefore = std::numeric_limits<int64_t>::min();
+  const std::string_view entry[] = {"f", "v"};
+  ASSERT_EQ(writer.Begin(ValueType::kStream, Encoding::kStream, 0), Status::kOk);
+  ASSERT_EQ(writer.Entry({1, 0}, entry), Status::kOk);
+  ASSERT_EQ(writer.Facts({.length = 1, .last_id = {1, 0}, .first_id = {1, 0}, .entries_added = 1}), Status::kOk);
+  ASSERT_EQ(writer.Group({.name = "g", .last_id = {1, 0}, .entries_read = 1}), Status::kOk);
+  ASSERT_EQ(writer.Consumer({.name = "c", .seen_ms = kBefore, .active_ms = -1}), Status::kOk);
+  ASSERT_EQ(writer.Pending({1, 0}, kBefore, 1), Status::kOk);
+  ASSERT_EQ(writer.End(), Status::kOk);
+  class Times : public ValueText {
+   public:
+    Status Consumer(const ConsumerFacts& facts) override {
+      seen_ms = facts.seen_ms;
+      active_ms = facts.active_ms;
+      return Status::kOk;
+    }
+    Status Pending(StreamId, int64_t at_ms, uint64_t) override {
+      delivered_ms = at_ms;
+      return Status::kOk;
+    }
+    int64_t seen_ms = 0, active_ms = 0, delivered_ms = 0;
+  } times;
+  ASSERT_EQ(ReadRdbPayload(writer.TakePayload(), &times), Status::kOk);
+  EXPECT_LT(times.seen_ms, 0);
+  EXPECT_GE(times.seen_ms, kBefore / 2);
+  EXPECT_EQ(times.active_ms, -1);
+  EXPECT_GE(times.delivered_ms, kBefore / 2);
 }
 
 TEST(RdbPayloadTest, ListsAreCutIntoNodesAsTheSettingSays) {
