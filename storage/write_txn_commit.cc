@@ -269,7 +269,7 @@ Status WriteTxn::Commit(CommitObserver* observer, bool no_slowdown, uint64_t* se
     return Status::kOk;
   }
   Status status = impl.failed != Status::kOk ? impl.failed : storage.writes.WritesAllowed();
-  if (status == Status::kReadOnly && impl.OnlyFrees()) status = storage.writes.FreeingAllowed();
+  if (status == Status::kReadOnly && impl.OnlyRemoves()) status = storage.writes.FreeingAllowed();
   if (status == Status::kOk) {
     impl.BuildBatch();
     impl.MarkPending();

@@ -285,18 +285,14 @@ class WriteTxn::Impl {
     return std::any_of(remaps.begin(), remaps.end(), [ns](const Remap& r) { return !r.swap && r.old_ns == ns; });
   }
 
-  // Whether the commit does nothing but free space: keys go, records get shorter, rows are deleted (and the records
-  // over them get no longer), databases are emptied.
-  bool OnlyFrees() const {
-    const bool deletes_rows = !rows.empty();
-    const auto shrinks = [deletes_rows](const Entry& entry) {
+  // Whether the commit does nothing but remove: keys, rows, fields whose time has come, what databases hold.
+  bool OnlyRemoves() const {
+    const auto removes = [](const Entry& entry) {
       if (!entry.written() || entry.current == nullptr) return true;
-      if (entry.original == nullptr) return false;
-      const size_t before = entry.original->stored().size();
-      const size_t after = entry.current->stored().size();
-      return deletes_rows ? after <= before : after < before;
+      if (entry.original == nullptr || !entry.fields_expired) return false;
+      return entry.current->stored().size() <= entry.original->stored().size();
     };
-    return large_objects.empty() && std::all_of(entries.begin(), entries.end(), shrinks) &&
+    return large_objects.empty() && std::all_of(entries.begin(), entries.end(), removes) &&
            std::none_of(rows.begin(), rows.end(), [](const RowOp& op) { return op.kind == RowOp::kPut; }) &&
            std::none_of(remaps.begin(), remaps.end(), [](const Remap& remap) { return remap.swap; });
   }

@@ -372,39 +372,6 @@ TEST_F(CommitProtocolTest, LargeChangeIsAllOrNothingAfterACrash) {
   BackToSurvivor();
 }
 
-// ⚑ large changes: a pass of the collector that began before the commit is not to act upon what it saw by then
-TEST_F(CommitProtocolTest, LargeChangeCommittedDuringAPassOfTheCollectorStays) {
-  // Older garbage, so that the pass is busy when the commit comes.
-  constexpr int kOlder = 3000;
-  const std::string older(5000, 'o');
-  for (int i = 0; i < kOlder; ++i) {
-    ASSERT_EQ(Set("older", older), Status::kOk);
-    ASSERT_EQ(Del("older"), Status::kOk);
-  }
-  const std::string value(5 << 20, 'v');
-  const HashedKey key = Key("large");
-  WriteTxn txn(*storage_);
-  ASSERT_EQ(txn.LockKeys({&key, 1}), Status::kOk);
-  txn.BeginCommand(now_ms_, ReadTier::kDisk);
-  RecordPtr record;
-  (void)txn.GetRecord(0, key, &record);
-  ASSERT_EQ(StringStore::Set(txn, 0, key, value, kNoExpire), Status::kOk);
-  txn.EndCommand();
-
-  GarbageCollector& garbage = storage_->impl().garbage;
-  const uint64_t removed = garbage.GetStats().rows_removed;
-  std::thread pass([this] { storage_->RunGarbageCycle(UINT64_MAX); });
-  while (garbage.GetStats().rows_removed == removed) std::this_thread::yield();
-  uint64_t sequence = 0;
-  EXPECT_EQ(txn.Commit(nullptr, false, &sequence), Status::kOk);
-  const bool during = garbage.GetStats().rows_removed < removed + kOlder;
-  pass.join();
-  EXPECT_TRUE(during) << "the pass was over before the commit";
-  CollectGarbage();
-  EXPECT_TRUE(Get("large") == value);
-  EXPECT_EQ(RowsIn(Family::kBig), 80u);
-}
-
 // A string that is no more is removed by the names of its rows; they are not read for it.
 TEST_F(CommitProtocolTest, CollectorDoesNotReadTheValuesOfStrings) {
   ASSERT_EQ(Set("s", std::string(4 << 20, 's')), Status::kOk);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "storage/hash_store.h"
 #include "tests/storage/fault_fixture.h"
 
 namespace basalt::storage {
@@ -204,6 +205,25 @@ TEST_F(FailedDiskTest, WhatFreesSpaceIsWrittenBelowTheWatermark) {
   ASSERT_EQ(Set("gone", std::string(10000, 'g')), Status::kOk);
   ASSERT_EQ(Set("flushed", "1", kNoExpire, 1), Status::kOk);
   for (const char* name : {"read", "cycle"}) ASSERT_EQ(Set(name, "1", now_ms_ + 10), Status::kOk);
+  for (const int fields : {3, 300}) {  // packed, and in rows
+    const std::string key = "hash" + std::to_string(fields);
+    ASSERT_EQ(Write({key},
+                    [&](WriteTxn& txn) {
+                      uint64_t added = 0;
+                      Status status = Status::kOk;
+                      for (int i = 0; i < fields && status == Status::kOk; ++i) {
+                        const std::string name = "field" + std::to_string(i);
+                        const std::string_view pair[] = {name, "value"};
+                        status = HashStore::Set(txn, 0, Key(key), pair, {128, 64}, &added);
+                      }
+                      const std::string_view due[] = {"field1"};
+                      std::vector<HashStore::ExpireOutcome> outcomes;
+                      if (status != Status::kOk) return status;
+                      return HashStore::Expire(txn, 0, Key(key), due, now_ms_ + 10, HashStore::ExpireCondition::kAlways,
+                                               &outcomes);
+                    }),
+              Status::kOk);
+  }
   now_ms_ += 10;
   const auto look = [this](uint64_t megabytes) {
     fs_->SetFreeBytes(megabytes << 20);
@@ -229,9 +249,10 @@ TEST_F(FailedDiskTest, WhatFreesSpaceIsWrittenBelowTheWatermark) {
                     return Status::kOk;
                   }),
             Status::kOk);
-  EXPECT_EQ(storage_->RunExpireCycle(10), 1u);
+  EXPECT_EQ(storage_->RunExpireCycle(10), 3u);  // a key, and two fields
+  EXPECT_EQ(storage_->RunExpireCycle(10), 0u);
   EXPECT_EQ(Get("kept"), "1");
-  EXPECT_EQ(storage_->Counts(0).keys, 1u);
+  EXPECT_EQ(storage_->Counts(0).keys, 3u);
   EXPECT_EQ(storage_->Counts(1).keys, 0u);
   ExpectCounters();
 }

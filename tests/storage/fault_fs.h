@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace basalt::storage {
 
@@ -45,6 +48,12 @@ class FaultFs : public rocksdb::FileSystemWrapper {
   // What a sync takes longer.
   void SetSyncDelayMs(int ms) { sync_delay_ms_ = ms; }
   int syncs() const { return syncs_; }
+  // Runs `run` before the next read of a table by the calling thread, once: something that comes in between.
+  void BeforeNextRead(std::function<void()> run) {
+    std::lock_guard lock(mu_);
+    before_read_ = std::move(run);
+    reader_ = std::this_thread::get_id();
+  }
 
   rocksdb::IOStatus Check(Point point) {
     std::lock_guard lock(mu_);
@@ -59,6 +68,9 @@ class FaultFs : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus NewDirectory(const std::string& name, const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* folder,
                                  rocksdb::IODebugContext* debug) override;
@@ -76,8 +88,10 @@ class FaultFs : public rocksdb::FileSystemWrapper {
 
  private:
   class File;
+  class Table;
   class Folder;
   rocksdb::IOStatus BeforeSync();
+  void BeforeRead();
 
   std::mutex mu_;
   uint32_t points_ = 0;
@@ -85,6 +99,8 @@ class FaultFs : public rocksdb::FileSystemWrapper {
   Error error_ = Error::kIo;
   Lasts lasts_ = Lasts::kOnce;
   bool broken_ = false;
+  std::function<void()> before_read_;
+  std::thread::id reader_;
   std::atomic<bool> hit_{false};
   std::atomic<uint64_t> free_bytes_{0};
   std::atomic<int> sync_delay_ms_{0};
@@ -120,6 +136,20 @@ class FaultFs::File : public rocksdb::FSWritableFileOwnerWrapper {
   FaultFs& fs_;
 };
 
+class FaultFs::Table : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  Table(FaultFs& fs, std::unique_ptr<rocksdb::FSRandomAccessFile> file)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), fs_(fs) {}
+  rocksdb::IOStatus Read(uint64_t offset, size_t bytes, const rocksdb::IOOptions& options, rocksdb::Slice* result,
+                         char* scratch, rocksdb::IODebugContext* debug) const override {
+    fs_.BeforeRead();
+    return FSRandomAccessFileOwnerWrapper::Read(offset, bytes, options, result, scratch, debug);
+  }
+
+ private:
+  FaultFs& fs_;
+};
+
 class FaultFs::Folder : public rocksdb::FSDirectoryWrapper {
  public:
   Folder(FaultFs& fs, std::unique_ptr<rocksdb::FSDirectory> folder) : FSDirectoryWrapper(std::move(folder)), fs_(fs) {}
@@ -141,6 +171,24 @@ inline rocksdb::IOStatus FaultFs::BeforeSync() {
   ++syncs_;
   if (sync_delay_ms_ != 0) rocksdb::Env::Default()->SleepForMicroseconds(sync_delay_ms_ * 1000);
   return Check(kSync);
+}
+
+inline void FaultFs::BeforeRead() {
+  std::function<void()> run;
+  {
+    std::lock_guard lock(mu_);
+    if (before_read_ == nullptr || reader_ != std::this_thread::get_id()) return;
+    run = std::exchange(before_read_, nullptr);
+  }
+  run();
+}
+
+inline rocksdb::IOStatus FaultFs::NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
+                                                      std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                                      rocksdb::IODebugContext* debug) {
+  const rocksdb::IOStatus status = FileSystemWrapper::NewRandomAccessFile(name, options, file, debug);
+  if (status.ok()) *file = std::make_unique<Table>(*this, std::move(*file));
+  return status;
 }
 
 inline rocksdb::IOStatus FaultFs::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
