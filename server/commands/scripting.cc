@@ -14,6 +14,8 @@ namespace {
 
 // Compiling takes about 1 ms for as many bytes.
 constexpr size_t kFastLaneBodyBytesMax = 32 * 1024;
+// To look one up is to hash it: a quarter of a millisecond.
+constexpr size_t kFastLaneKnownBodyBytesMax = 256 * 1024;
 
 bool ByDigest(const CommandSpec& spec) { return spec.name.starts_with("evalsha"); }
 bool ReadOnly(const CommandSpec& spec) { return spec.name.ends_with("_ro"); }
@@ -25,6 +27,10 @@ KnownScriptPtr Find(const CommandSpec& spec, std::string_view script, const Serv
 
 void PrepareEval(const PrepareInput& input, Preparation* preparation) {
   PrepareFromRow(input, preparation);
+  if (input.argv[1].size() > kFastLaneKnownBodyBytesMax) {
+    preparation->slow = true;
+    return;
+  }
   const KnownScriptPtr known = Find(input.spec, input.argv[1], input.services);
   if (known != nullptr && known->pace.IsSlow()) preparation->slow = true;
 }
