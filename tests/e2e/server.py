@@ -119,7 +119,7 @@ class Server:
                     client.call("PING")
                     return self
             except RespError as error:
-                if str(error).startswith("NOAUTH"):
+                if str(error).startswith(("NOAUTH", "MISCONF")):  # it is up, and refuses
                     return self
             except (OSError, Closed):
                 pass
