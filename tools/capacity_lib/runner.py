@@ -63,12 +63,8 @@ class Runner:
     def look_for_gone(self):
         """A server that paused for long, or was started again, takes part from the next stage on."""
         for server in self.servers:
-            if server.name in self.gone:
-                try:
-                    server.call("PING")
-                    self.gone.discard(server.name)
-                except Failure:
-                    pass  # its failure has been told
+            if server.name in self.gone and server.answers():
+                self.gone.discard(server.name)
 
     # ---- what stages use ----
     def active(self):

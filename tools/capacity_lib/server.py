@@ -58,6 +58,14 @@ class Server:
         except redis.exceptions.RedisError as error:
             raise Failure("%s does not speak the Redis protocol: %s" % (self, error)) from error
 
+    def answers(self):
+        """Whether it is there; not PING, which says MISCONF when the disk is full."""
+        try:
+            self.call("ECHO", "there")
+        except Failure:
+            return False
+        return True
+
     def refusal(self, words, error):
         """The line for an error reply. Versions of redis-py differ in what they make of its first word, and in whether they keep it."""
         text = str(error)
